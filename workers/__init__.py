@@ -1,0 +1,1 @@
+"""Worker processes: the concurrent RQ worker and the crawl engine. Builds on `shared` only."""
