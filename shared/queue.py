@@ -1,0 +1,174 @@
+"""The queue: typed calls over RQ's data. The one file that knows queue and function names.
+
+Redis holds no truth: whatever is lost here is enqueued again from the store by the sweep.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any, TypeVar
+
+import orjson
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.commands.core import Script
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq.defaults import RQ_KEY_PREFIX
+from rq.utils import utcformat
+
+from shared.clock import SECOND
+from shared.errors import QueueUnavailable, SettingsError
+from shared.models import Dispatch, TaskKind
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a kind of task runs."""
+
+    queue: str
+    function: str
+    #: name in the API (BullMQ's job name)
+    name: str
+    #: seconds that RQ allows a run
+    timeout: int
+
+
+ROUTES = {
+    TaskKind.DISCOVER_PAGES: Route("discover", "workers.tasks.discover_pages", "discover.pages", 3600),
+    TaskKind.CRAWL_PAGE: Route("crawl", "workers.tasks.crawl_page", "crawl.page", 180),
+}
+#: queues in the order in which workers look at them
+QUEUES = tuple(route.queue for route in ROUTES.values())
+#: queue of jobs that are no tasks, such as the ticks of recurring crawls
+DEFAULT_QUEUE = "default"
+ALL_QUEUES = (*QUEUES, DEFAULT_QUEUE)
+#: function that rq-scheduler enqueues for a recurring crawl
+START_CRAWL = "workers.tasks.start_crawl"
+
+WAKE_KEY = "crawlyard:wake"
+PAUSED_KEY = "crawlyard:paused"
+SCHEDULER_KEY = "rq:scheduler:scheduled_jobs"
+
+
+def connect(url: str, **options: Any) -> Redis:
+    """A client that gives up on a black hole in seconds. Opens no connection yet. Raises SettingsError."""
+    settings: dict[str, Any] = {
+        "socket_connect_timeout": 3,
+        "socket_timeout": 5,
+        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
+        "health_check_interval": 30,
+    }
+    try:
+        return Redis.from_url(url, **(settings | options))
+    except ValueError as error:
+        raise SettingsError(f"REDIS_URL is not usable: {error}") from error
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Turns the driver's errors into QueueUnavailable."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise QueueUnavailable(f"Redis is away: {str(error)[:200]}") from error
+
+
+def data_of(function: str, *args: Any) -> bytes:
+    """The `data` field of an RQ job that calls a function by name."""
+    return zlib.compress(orjson.dumps([function, None, list(args), {}]), 1)
+
+
+def description_of(function: str, argument: str) -> str:
+    """What `rq info` and logs show of a job."""
+    return f"{function}('{argument}')"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Jobs by state over all queues."""
+
+    waiting: int = 0
+    active: int = 0
+    completed: int = 0
+    failed: int = 0
+    delayed: int = 0
+
+
+class TaskQueue:
+    """What API, workers and scheduler do with Redis. Every call raises QueueUnavailable when it is away."""
+
+    def __init__(self, redis: Redis, completed_ttl: int = 600, failed_ttl: int = 7 * 86_400) -> None:
+        self.redis = redis
+        self._ttls = (completed_ttl, failed_ttl)
+        self._enqueue, self._schedule, self._remove = (script(redis, n) for n in ("enqueue", "schedule", "remove"))
+
+    def enqueue(self, dispatches: Iterable[Dispatch], due: bool = False) -> int:
+        """Puts tasks into their queues; those alive there already stay. The number enqueued.
+
+        due: the time of delayed ones has come.
+        """
+        header = [RQ_KEY_PREFIX, _iso_now(), "1" if due else "0"]
+        return sum(self._call(self._enqueue, header + part) for part in self._parts(dispatches, lambda d: d.at_front))
+
+    def schedule(self, dispatches: Iterable[Dispatch], at: int) -> None:
+        """Registers tasks as delayed until a moment (microseconds)."""
+        due = -(-at // SECOND)
+        for part in self._parts(dispatches, lambda _: due):
+            self._call(self._schedule, [RQ_KEY_PREFIX, _iso_now(), *part])
+
+    def remove(self, dispatches: Iterable[Dispatch]) -> None:
+        """Takes tasks out of Redis."""
+        for chunk in _chunks(list(dispatches)):
+            flat = [value for d in chunk for value in (d.rq_id, ROUTES[d.kind].queue)]
+            self._call(self._remove, [RQ_KEY_PREFIX, *flat])
+
+    def counts(self) -> Counts:
+        """Queue lengths, registries and rq-scheduler's set, in one round trip, cleaning up nothing."""
+        with redis_errors(), self.redis.pipeline(transaction=True) as pipe:
+            for name in ALL_QUEUES:
+                pipe.llen(f"{RQ_KEY_PREFIX}:queue:{name}")
+                for registry in ("wip", "finished", "failed", "scheduled"):
+                    pipe.zcard(f"{RQ_KEY_PREFIX}:{registry}:{name}")
+            pipe.zcard(SCHEDULER_KEY)
+            *values, recurring = pipe.execute()
+        sums = [sum(values[i::5]) for i in range(5)]
+        return Counts(sums[0], sums[1], sums[2], sums[3], sums[4] + recurring)
+
+    def ping(self) -> None:
+        """Raises QueueUnavailable unless Redis answers."""
+        with redis_errors():
+            self.redis.ping()
+
+    def _parts(self, dispatches: Iterable[Dispatch], last: Callable[[Dispatch], Any]) -> Iterator[list[Any]]:
+        for chunk in _chunks(list(dispatches)):
+            yield [value for d in chunk for value in (*self._fields(d), int(last(d)))]
+
+    def _fields(self, d: Dispatch) -> tuple[Any, ...]:
+        route = ROUTES[d.kind]
+        data, description = data_of(route.function, d.rq_id), description_of(route.function, d.rq_id)
+        return (d.rq_id, route.queue, data, description, route.timeout, *self._ttls)
+
+    def _call(self, code: Script, args: Sequence[Any]) -> int:
+        with redis_errors():
+            return int(code(args=args))
+
+
+def script(redis: Redis, name: str) -> Script:
+    """A Lua script of `shared/lua`, loaded by its digest and again when Redis has forgotten it."""
+    return redis.register_script(files("shared").joinpath("lua", f"{name}.lua").read_text())
+
+
+def _chunks(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
+    # Lua's unpack limit is far off, but one call must not hold Redis up for long
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _iso_now() -> str:
+    return utcformat(datetime.now(UTC))

@@ -1,0 +1,181 @@
+"""Opening the store, its transactions, and the one place where a driver's error becomes ours."""
+
+import contextlib
+import fcntl
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import PoolProxiedConnection
+
+from shared.errors import SettingsError, StoreUnavailable
+
+T = TypeVar("T")
+
+#: SQLite settings measured in STORE.md; busy_timeout in ms, cache_size in KiB
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "busy_timeout=30000",
+    "wal_autocheckpoint=4000",
+    "cache_size=-65536",
+)
+_RETRIES = 8
+#: PostgreSQL: serialization failure, deadlock
+_TRANSIENT = {"40001", "40P01"}
+
+
+class Store:
+    """A database. Thread-safe; one per process (not shared across a fork)."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        path = engine.url.database if self._is_sqlite else None
+        self._lock_path = f"{path}.writer" if path and path != ":memory:" else None
+        self._lock_fd: int | None = None
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite, which has one writer at a time."""
+        return self._is_sqlite
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reads. Raises StoreUnavailable when the database is away."""
+        with _translated(), self._engine.connect() as connection:
+            yield connection
+
+    def write(self, step: Callable[[Connection], T]) -> T:
+        """Runs a step in one transaction, again after a deadlock. The step must be repeatable.
+
+        Raises StoreUnavailable when the database is away, is full, or the conflict does not end.
+        """
+        for attempt in range(_RETRIES):
+            try:
+                return self._write_once(step)
+            except _Transient:
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))
+        raise StoreUnavailable("The database is too busy")
+
+    def _write_once(self, step: Callable[[Connection], T]) -> T:
+        with _translated(), self._writer(), self._engine.connect() as connection:
+            writer = connection.execution_options(writes=True)
+            with writer.begin():
+                return step(writer)
+
+    @contextlib.contextmanager
+    def _writer(self) -> Iterator[None]:
+        """Lets SQLite's writers in one by one: in order inside the process, by a file lock across."""
+        if not self._is_sqlite:
+            yield
+            return
+        with self._lock:
+            if self._lock_path is None:
+                yield
+                return
+            if self._lock_fd is None:
+                self._lock_fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    def ping(self) -> None:
+        """Raises StoreUnavailable unless the database answers."""
+        with self.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
+    def close(self) -> None:
+        """Gives all connections back."""
+        self._engine.dispose()
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+
+class _Transient(Exception):
+    """A conflict between transactions that a repetition solves."""
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in _TRANSIENT or "database is locked" in str(error.orig):
+            raise _Transient from error
+        if error.connection_invalidated or _is_outage(error.orig):
+            raise StoreUnavailable(f"The database is away: {_first_line(error.orig)}") from error
+        raise
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(f"The database is away: {_first_line(error)}") from error
+
+
+def _is_outage(error: BaseException | None) -> bool:
+    name = type(error).__name__
+    # psycopg: OperationalError and its children (admin shutdown, too many connections, disk full)
+    if name in ("OperationalError", "AdminShutdown", "DiskFull", "InterfaceError", "CannotConnectNow"):
+        return not (isinstance(error, sqlite3.OperationalError) and "no such" in str(error))
+    return (getattr(error, "sqlstate", None) or "")[:2] in ("08", "53", "57")
+
+
+def _first_line(error: object) -> str:
+    return (str(error).strip().splitlines() or ["no detail"])[0][:200]
+
+
+def open_store(url: str, pool_size: int = 5) -> Store:
+    """Opens a store without connecting yet. Raises SettingsError for a URL that names no known database."""
+    try:
+        return Store(_create(url, pool_size))
+    except (ArgumentError, ImportError) as error:
+        raise SettingsError(f"DATABASE_URL is not usable: {_first_line(error)}") from error
+
+
+def _create(url: str, pool_size: int) -> Engine:
+    parsed = make_url(url)
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() == "sqlite":
+        return _create_sqlite(parsed.render_as_string(hide_password=False), pool_size)
+    return create_engine(
+        parsed,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, "application_name": "crawlyard"},
+    )
+
+
+def _create_sqlite(url: str, pool_size: int) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=16,
+        connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
+    )
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_pragmas(connection: PoolProxiedConnection, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """A deferred begin that upgrades to a write fails at once under load (STORE.md): take the lock first."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")

@@ -1,0 +1,167 @@
+"""The books of one transaction: each touched job's locked state row, what changes in it, what is claimed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from shared.models import ACTIVE_JOB, Dispatch, Finish, JobState, TaskKind, TaskState
+from shared.store import counters
+from shared.store.tables import IS_PENDING, job_state, jobs, tasks
+
+_LOCK = (
+    select(job_state, jobs.c.created_at)
+    .join(jobs, jobs.c.id == job_state.c.job_id)
+    .where(job_state.c.job_id.in_(bindparam("ids", expanding=True)))
+    .order_by(job_state.c.job_id)
+    .with_for_update(of=job_state)
+)
+_CLAIMABLE = (
+    select(tasks.c.id, tasks.c.kind)
+    .where(tasks.c.job_id == bindparam("job"), IS_PENDING)
+    .order_by(tasks.c.priority.desc(), tasks.c.id)
+    .limit(bindparam("k"))
+)
+_CLAIM = (
+    update(tasks)
+    .where(tasks.c.id.in_(bindparam("ids", expanding=True)))
+    .values(state=TaskState.QUEUED, queued_at=bindparam("now"))
+)
+_SAVE = (
+    update(job_state)
+    .where(job_state.c.job_id == bindparam("job"))
+    .values({n: bindparam(n) for n in ("next_seq", "n_pages", "n_open", "n_inflight", "discovering")})
+)
+
+
+@dataclass(slots=True)
+class Account:
+    """One job's numbers inside the transaction."""
+
+    job_id: int
+    job_ms: int
+    next_seq: int
+    n_pages: int
+    n_open: int
+    n_inflight: int
+    window: int
+    discovering: int
+    tally: counters.Tally = field(default_factory=counters.Tally)
+    #: why nothing of the job can be crawled
+    error: str | None = None
+    origin: str | None = None
+    was_reopened: bool = False
+
+    def ended(self, counts_as_page: bool) -> None:
+        """A page task left its slot for good; one that was skipped gives its place under max_pages back."""
+        self.n_open -= 1
+        self.n_inflight -= 1
+        self.n_pages -= 0 if counts_as_page else 1
+
+    def reopened(self) -> None:
+        """A failed page task is in the queue again."""
+        self.n_open += 1
+        self.n_inflight += 1
+        self.was_reopened = True
+
+    def discovery_ended(self, outcome: Finish) -> None:
+        """Discovery is over, for better or worse."""
+        self.discovering = 0
+        self.error = outcome.job_error
+
+    def discovery_reopened(self) -> None:
+        """Discovery is in the queue again."""
+        self.discovering = 1
+        self.was_reopened = True
+
+    def fail(self, reason: str) -> None:
+        """Nothing of the job can be crawled."""
+        self.error = reason
+
+    def is_full(self, max_pages: int) -> bool:
+        """Whether max_pages (0: unlimited) leaves no room."""
+        return 0 < max_pages <= self.n_pages
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every task has ended."""
+        return not self.discovering and self.n_open == 0
+
+
+class Ledger:
+    """Opens accounts on first use, closes them all at the end of the transaction."""
+
+    def __init__(self, conn: Connection, now: int) -> None:
+        self.conn = conn
+        self.now = now
+        self._accounts: dict[int, Account] = {}
+
+    def lock(self, job_ids: set[int]) -> None:
+        """Locks the state rows of these jobs, in the order of their ids."""
+        missing = sorted(job_ids - self._accounts.keys())
+        if missing:
+            for row in self.conn.execute(_LOCK, {"ids": missing}):
+                self._accounts[row.job_id] = _account(row)
+
+    def account(self, job_id: int) -> Account:
+        """The account of a job locked before."""
+        return self._accounts[job_id]
+
+    def close(self) -> list[Dispatch]:
+        """Claims what has room, writes the accounts and the ends of jobs; the tasks to enqueue."""
+        claimed: list[Dispatch] = []
+        for account in self._accounts.values():
+            claimed += self._claim(account)
+        if self._accounts:
+            self.conn.execute(_SAVE, [_saved(a) for a in self._accounts.values()])
+            counters.append(self.conn, ((a.job_id, a.tally) for a in self._accounts.values()))
+        for account in self._accounts.values():
+            self._settle(account)
+        return claimed
+
+    def _claim(self, account: Account) -> list[Dispatch]:
+        room = min(account.window, account.n_open) - account.n_inflight
+        if room <= 0:
+            return []
+        found = self.conn.execute(_CLAIMABLE, {"job": account.job_id, "k": room}).all()
+        if found:
+            self.conn.execute(_CLAIM, {"ids": [row.id for row in found], "now": self.now})
+            account.n_inflight += len(found)
+        return [Dispatch(row.id, TaskKind(row.kind), account.job_ms) for row in found]
+
+    def _settle(self, account: Account) -> None:
+        values: dict[str, Any] = {"origin": account.origin} if account.origin else {}
+        allowed: tuple[JobState, ...] = ACTIVE_JOB
+        if account.error is not None:
+            values |= {"state": JobState.FAILED, "error": account.error, "completed_at": self.now}
+        elif account.is_over:
+            values |= {"state": JobState.COMPLETED, "completed_at": self.now}
+        elif account.was_reopened:
+            values |= {"state": JobState.RUNNING, "completed_at": None, "error": None}
+            allowed = (*ACTIVE_JOB, JobState.COMPLETED, JobState.FAILED)
+        if values:
+            self.conn.execute(update(jobs).where(jobs.c.id == account.job_id, jobs.c.state.in_(allowed)).values(values))
+
+
+def _account(row: Any) -> Account:
+    return Account(
+        row.job_id,
+        row.created_at // 1000,
+        row.next_seq,
+        row.n_pages,
+        row.n_open,
+        row.n_inflight,
+        row.window,
+        row.discovering,
+    )
+
+
+def _saved(a: Account) -> dict[str, int]:
+    return {
+        "job": a.job_id,
+        "next_seq": a.next_seq,
+        "n_pages": a.n_pages,
+        "n_open": a.n_open,
+        "n_inflight": a.n_inflight,
+        "discovering": a.discovering,
+    }

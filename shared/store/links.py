@@ -1,0 +1,129 @@
+"""Admitting found URLs to a job: deduplicated, within max_pages, in a dense sequence."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from shared import ids
+from shared.models import Finish, Found, Job, JobMode, NewLink, SourceType, TaskKind, TaskState
+from shared.store.ledger import Account, Ledger
+from shared.store.tables import pages, tasks
+
+_CHUNK = 5000
+_KNOWN = select(tasks.c.url_hash).where(
+    tasks.c.job_id == bindparam("job"), tasks.c.url_hash.in_(bindparam("hashes", expanding=True))
+)
+_ADDED = (
+    update(tasks)
+    .where(tasks.c.id == bindparam("task"))
+    .values(links_added=func.coalesce(tasks.c.links_added, 0) + bindparam("added"))
+)
+
+
+def admit(ledger: Ledger, finishes: Sequence[Finish | Found]) -> dict[int, int]:
+    """Inserts the new links of ended tasks; how many each added. Job rows are locked by the caller."""
+    added: dict[int, int] = {}
+    by_job: dict[int, list[Finish | Found]] = defaultdict(list)
+    for finish in finishes:
+        by_job[finish.work.job.id].append(finish)
+    for job_id, group in sorted(by_job.items()):
+        added |= _admit_to_job(ledger, ledger.account(job_id), group)
+    if added:
+        ledger.conn.execute(_ADDED, [{"task": t, "added": n} for t, n in sorted(added.items())])
+    return added
+
+
+def _admit_to_job(ledger: Ledger, account: Account, group: Sequence[Finish | Found]) -> dict[int, int]:
+    job = group[0].work.job
+    fresh = _fresh(ledger.conn, job.id, group)
+    if job.options.mode is JobMode.DISCOVER:
+        return {f.work.id: _insert_pages(ledger, job, links) for f, links in fresh}
+    rows: list[dict[str, Any]] = []
+    added = {f.work.id: _take(ledger, account, f, links, rows) for f, links in fresh}
+    for start in range(0, len(rows), _CHUNK):
+        ledger.conn.execute(insert(tasks), rows[start : start + _CHUNK])
+    _insert_pages(ledger, job, [link for _, links in fresh for link in links])
+    return added
+
+
+def _fresh(
+    conn: Connection, job_id: int, group: Sequence[Finish | Found]
+) -> list[tuple[Finish | Found, list[NewLink]]]:
+    """Per ended task the links that neither the store nor an earlier task of the batch has."""
+    hashes = list({link.url_hash for f in group for link in f.links})
+    known: set[int] = set()
+    for start in range(0, len(hashes), _CHUNK):
+        known |= set(conn.execute(_KNOWN, {"job": job_id, "hashes": hashes[start : start + _CHUNK]}).scalars())
+    result = []
+    for f in group:
+        links = []
+        for link in f.links:
+            if link.url_hash not in known:
+                known.add(link.url_hash)
+                links.append(link)
+        result.append((f, links))
+    return result
+
+
+def _take(ledger: Ledger, account: Account, f: Finish | Found, links: list[NewLink], rows: list[dict[str, Any]]) -> int:
+    """Appends the rows that max_pages leaves room for, in order; links over it leave `links`."""
+    job = f.work.job
+    origin = account.origin or job.origin
+    room = job.options.max_pages - account.n_pages if job.options.max_pages else None
+    kept: list[NewLink] = []
+    pages_taken = 0
+    for link in links:
+        if link.skip is None:
+            if room is not None and pages_taken >= room:
+                continue
+            pages_taken += 1
+        else:
+            account.tally.add(TaskState.SKIPPED, None, None, None, None)
+        kept.append(link)
+        rows.append(_row(ledger.now, job, f, link, account.next_seq, origin))
+        account.next_seq += 1
+    account.n_pages += pages_taken
+    account.n_open += pages_taken
+    links[:] = kept
+    return len(kept)
+
+
+def _row(now: int, job: Job, f: Finish | Found, link: NewLink, seq: int, origin: str | None) -> dict[str, Any]:
+    skipped = link.skip is not None
+    return {
+        "id": ids.pack(job.id, seq),
+        "job_id": job.id,
+        "url_hash": link.url_hash,
+        "kind": TaskKind.CRAWL_PAGE,
+        "state": TaskState.SKIPPED if skipped else TaskState.PENDING,
+        "origin": None if link.origin == origin else link.origin,
+        "path": link.path,
+        "source_type": f.source,
+        "source_id": f.work.id if f.source is SourceType.LINK_CRAWL else None,
+        "error": link.skip,
+        "created_at": now,
+        "completed_at": now if skipped else None,
+    }
+
+
+def _insert_pages(ledger: Ledger, job: Job, links: Sequence[NewLink]) -> int:
+    """Makes the pages known to the domain; how many were new."""
+    rows = [
+        {
+            "domain_id": job.domain.id,
+            "url_hash": link.url_hash,
+            "origin": link.origin,
+            "path": link.path,
+            "created_at": ledger.now,
+        }
+        for link in sorted(links, key=lambda link: link.url_hash)
+    ]
+    dialect: Any = sqlite if ledger.conn.dialect.name == "sqlite" else postgresql
+    new = 0
+    for start in range(0, len(rows), _CHUNK):
+        statement = dialect.insert(pages).on_conflict_do_nothing()
+        new += max(ledger.conn.execute(statement, rows[start : start + _CHUNK]).rowcount, 0)
+    return new

@@ -1,0 +1,13 @@
+"""Alembic's entry: runs on the connection, and inside the transaction, that `shared.store.migrate` hands over."""
+
+from alembic import context
+
+from shared.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transactional_ddl=False,
+)
+context.run_migrations()
