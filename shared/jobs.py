@@ -26,7 +26,7 @@ def submit_crawl(
     target = urls.parse_domain(domain)
     origin = f"{target.scheme}://{target.host}" if target.scheme else None
     job, task_id = jobs.submit(store, organisation_id, target.host, options, first, origin)
-    _dispatch(queue, Dispatch(task_id, TaskKind.DISCOVER_PAGES, job.ms), first.not_before)
+    dispatch(queue, Dispatch(task_id, TaskKind.DISCOVER_PAGES, job.ms), first.not_before)
     return job, task_id
 
 
@@ -40,7 +40,7 @@ def submit_page(
     host = origin.partition("://")[2]
     one = replace(options, mode=JobMode.PAGE, find_links=False, use_sitemap=False, max_pages=1)
     job, task_id = jobs.submit(store, organisation_id, host, one, replace(first, page=page), origin)
-    _dispatch(queue, Dispatch(task_id, TaskKind.CRAWL_PAGE, job.ms), first.not_before)
+    dispatch(queue, Dispatch(task_id, TaskKind.CRAWL_PAGE, job.ms), first.not_before)
     return job, task_id
 
 
@@ -58,15 +58,15 @@ def cancel(store: Store, queue: TaskQueue, organisation_id: int, job_no: int) ->
 
 def retry_task(store: Store, queue: TaskQueue, organisation_id: int, task_id: int) -> None:
     """Runs a failed task again with fresh attempts. Raises NotFound, Conflict when it has not failed."""
-    dispatch = tasks.reopen(store, organisation_id, task_id, now_us())
-    _dispatch(queue, dispatch, None)
+    dispatch(queue, tasks.reopen(store, organisation_id, task_id, now_us()), None)
 
 
-def _dispatch(queue: TaskQueue, dispatch: Dispatch, not_before: int | None) -> None:
+def dispatch(queue: TaskQueue, first: Dispatch, not_before: int | None) -> None:
+    """Hands a recorded task to the queue, now or at a moment; when Redis is away the sweep will."""
     try:
         if not_before is None:
-            queue.enqueue([dispatch])
+            queue.enqueue([first])
         else:
-            queue.schedule([dispatch], not_before)
+            queue.schedule([first], not_before)
     except QueueUnavailable:
-        log.warning("task %s recorded while Redis is away: the sweep will enqueue it", dispatch.rq_id)
+        log.warning("task %s recorded while Redis is away: the sweep will enqueue it", first.rq_id)

@@ -244,6 +244,17 @@ class Finish:
     #: documents fetched (the page; robots.txt and sitemaps)
     documents: int = 0
 
+    def return_value(self, added: int) -> dict[str, object]:
+        """What the queue keeps as the result of the job (API.md, `returnValue`)."""
+        if self.work.kind is TaskKind.DISCOVER_PAGES:
+            return {"pagesDiscovered": self.found, "pagesAdded": added}
+        return {
+            "statusCode": self.fetched.status_code,
+            "responseTime": self.fetched.response_time,
+            "changed": False,
+            "linksFound": self.found,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

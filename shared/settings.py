@@ -1,15 +1,12 @@
 """Settings: the sole reader of the environment. Each value is validated at start; see deploy/env.example."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import urlsplit
 
+from shared.env_reader import Reader
 from shared.errors import SettingsError
-
-N = TypeVar("N", int, float)
 
 DEFAULT_USER_AGENT = "Crawlyard/0.1 (+https://github.com/crawlyard/crawlyard)"
 
@@ -39,6 +36,8 @@ class Settings:
     redis_url: str | None
     #: None: SQLite under `home`
     database_url: str | None
+    #: address that the API listens on; None: all for `crawlyard api`, loopback for `up` and `crawl`
+    bind: str | None
     port: int
     web_concurrency: int
     worker_processes: int
@@ -57,21 +56,37 @@ class Settings:
     #: requests per minute of one API key; 0: unlimited
     rate_limit: int
     log_level: str
+    #: where `crawlyard crawl`, `jobs` and `stats` find an API that is not in `home`, and the key for it
+    api_url: str | None
+    api_key: str | None
+
+    @property
+    def effective_database_url(self) -> str:
+        """DATABASE_URL, or the embedded SQLite under `home`."""
+        return self.database_url or f"sqlite:///{self.home / 'crawlyard.db'}"
+
+    @property
+    def required_redis_url(self) -> str:
+        """REDIS_URL, for a process that is not started by `crawlyard up`. Raises SettingsError when it is not set."""
+        if self.redis_url is None:
+            raise SettingsError("REDIS_URL is not set: name a Redis, or start the embedded system with `crawlyard up`")
+        return self.redis_url
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Reads and validates. Raises SettingsError naming the first wrong variable in one line."""
-        env = _Reader(os.environ if environ is None else environ)
+        env = Reader(os.environ if environ is None else environ)
         return cls(
             home=Path(env.text("CRAWLYARD_HOME", "./.crawlyard")).absolute(),
             redis_url=env.url("REDIS_URL", ("redis", "rediss", "unix")),
             database_url=env.url("DATABASE_URL", ("sqlite", "postgres", "postgresql", "postgresql+psycopg")),
+            bind=env.host("CRAWLYARD_BIND"),
             port=env.integer("PORT", 8000, 1, 65535),
             web_concurrency=env.integer("WEB_CONCURRENCY", 2, 1, 64),
             worker_processes=env.integer("WORKER_PROCESSES", os.cpu_count() or 1, 1, 256),
             worker_threads=env.integer("WORKER_THREADS", 32, 1, 512),
             bootstrap_key=env.key("CRAWLYARD_BOOTSTRAP_KEY"),
-            allow_private=env.words("CRAWLYARD_ALLOW_PRIVATE"),
+            allow_private=env.targets("CRAWLYARD_ALLOW_PRIVATE"),
             user_agent=env.header("CRAWLYARD_USER_AGENT", DEFAULT_USER_AGENT),
             limits=_limits(env),
             grace=env.number("GRACE", 25.0, 0, 3600),
@@ -79,10 +94,12 @@ class Settings:
             failed_ttl=env.integer("CRAWLYARD_FAILED_TTL", 7 * 86_400, 60, 31_536_000),
             rate_limit=env.integer("CRAWLYARD_RATE_LIMIT", 1200, 0, 1_000_000),
             log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+            api_url=env.url("CRAWLYARD_API", ("http", "https")),
+            api_key=env.key("CRAWLYARD_API_KEY"),
         )
 
 
-def _limits(env: "_Reader") -> FetchLimits:
+def _limits(env: Reader) -> FetchLimits:
     d = FetchLimits()
     return FetchLimits(
         connect=env.number("CRAWLYARD_CONNECT_TIMEOUT", d.connect, 0.1, 60),
@@ -94,61 +111,17 @@ def _limits(env: "_Reader") -> FetchLimits:
     )
 
 
-class _Reader:
-    """Typed reads of one environment."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._env = environ
-
-    def text(self, name: str, default: str) -> str:
-        return self._env.get(name, "").strip() or default
-
-    def words(self, name: str) -> tuple[str, ...]:
-        return tuple(w.strip() for w in self._env.get(name, "").split(",") if w.strip())
-
-    def header(self, name: str, default: str) -> str:
-        value = self.text(name, default)
-        if not value.isascii() or not value.isprintable() or len(value) > 500:
-            raise SettingsError(f"{name} must be printable ASCII of at most 500 characters")
-        return value
-
-    def key(self, name: str) -> str | None:
-        value = self._env.get(name, "").strip() or None
-        if value and (len(value) < 16 or not value.isascii() or not value.isprintable() or " " in value):
-            raise SettingsError(f"{name} must be at least 16 printable characters without spaces")
-        return value
-
-    def url(self, name: str, schemes: tuple[str, ...]) -> str | None:
-        value = self._env.get(name, "").strip()
-        if not value:
-            return None
-        try:
-            scheme = urlsplit(value).scheme
-        except ValueError:
-            scheme = ""
-        if scheme not in schemes:
-            raise SettingsError(f"{name} must be a URL that starts with one of {', '.join(s + '://' for s in schemes)}")
-        return value
-
-    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
-        value = self.text(name, default).upper()
-        if value not in choices:
-            raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-        return value
-
-    def integer(self, name: str, default: int, low: int, high: int) -> int:
-        return self._within(name, str(default), low, high, int, "a whole number")
-
-    def number(self, name: str, default: float, low: float, high: float) -> float:
-        return self._within(name, str(default), low, high, float, "a number")
-
-    def _within(self, name: str, default: str, low: float, high: float, convert: Callable[[str], N], what: str) -> N:
-        text = self.text(name, default)
-        value: N | None
-        try:
-            value = convert(text)
-        except ValueError:
-            value = None
-        if value is None or not low <= value <= high:
-            raise SettingsError(f"{name} must be {what} from {low:g} to {high:g}, not {text!r}")
-        return value
+def child_env(settings: Settings, **overrides: str | None) -> dict[str, str]:
+    """The environment of a child process: this one's, with absolute paths, then `overrides` (None unsets)."""
+    code = str(Path(__file__).resolve().parents[1])
+    given: dict[str, str | None] = {
+        "CRAWLYARD_HOME": str(settings.home),
+        "DATABASE_URL": settings.effective_database_url,
+        "REDIS_URL": settings.redis_url,
+        "PYTHONPATH": os.pathsep.join(filter(None, (code, os.environ.get("PYTHONPATH")))),
+        "PYTHONUNBUFFERED": "1",
+        # rq-scheduler computes cron in the process's local time
+        "TZ": "UTC",
+    }
+    merged: dict[str, str | None] = {**os.environ, **given, **overrides}
+    return {name: value for name, value in merged.items() if value is not None}

@@ -3,7 +3,7 @@
 -- ARGV: prefix, worker, now (ISO), now (s), then 9 a job:
 --       verb (ok, fail, delay, release, drop), id, queue, execution, ttl (s; -1 for ever, 0 not at all),
 --       result or error (base64), error (compressed), due (s), working time (s)
--- Returns per job 1 where its state was changed, else 0.
+-- Returns per job 1 where its state was changed, 2 where also jobs depend on it, else 0.
 local prefix, worker, iso, now = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local changed = {}
 
@@ -79,6 +79,7 @@ for i = 5, #ARGV, 9 do
     if verb == 'fail' or verb == 'delay' then redis.call('HINCRBY', prefix .. ':worker:' .. worker, 'failed_job_count', 1) end
     redis.call('HINCRBYFLOAT', prefix .. ':worker:' .. worker, 'total_working_time', seconds)
   end
-  changed[#changed + 1] = ours and 1 or 0
+  local depended = ours and redis.call('EXISTS', prefix .. ':job:' .. id .. ':dependents') == 1
+  changed[#changed + 1] = depended and 2 or (ours and 1 or 0)
 end
 return changed

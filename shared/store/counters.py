@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, Integer, Text, bindparam, cast, delete, insert, null, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.models import CacheStatus, TaskState
@@ -74,6 +74,12 @@ def append(conn: Connection, tallies: Iterable[tuple[int, Tally]]) -> None:
     rows = [{"job_id": job, "payload": t.payload()} for job, t in tallies if t.cells]
     if rows:
         conn.execute(insert(deltas), rows)
+
+
+def pending(store: Store) -> bool:
+    """Whether there is anything to fold: a read, so that an idle scheduler writes nothing."""
+    with store.read() as conn:
+        return conn.execute(select(deltas.c.id).limit(1)).first() is not None
 
 
 def fold(store: Store) -> int:
@@ -190,8 +196,6 @@ def read_many(conn: Connection, job_ids: list[int]) -> dict[int, Counts]:
 
 
 def _columns(table: Any) -> list[Any]:
-    from sqlalchemy import Integer, Text, cast, null
-
     names = ("state", "status_code", "cache_status", "n", "n_timed", "sum_time", "sum_bytes", "n_slow", "bucket")
     picked = [table.c[n] if n in table.c else cast(null(), Integer).label(n) for n in names]
     return [*picked, table.c.payload if "payload" in table.c else cast(null(), Text).label("payload")]

@@ -54,6 +54,14 @@ class Store:
         with _translated(), self._engine.connect() as connection:
             yield connection
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection whose reads all see one moment. Raises StoreUnavailable when the database is away."""
+        with self.read() as connection:
+            if not self._is_sqlite:  # there every transaction is a snapshot
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
     def write(self, step: Callable[[Connection], T]) -> T:
         """Runs a step in one transaction, again after a deadlock. The step must be repeatable.
 

@@ -88,7 +88,7 @@ def _record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome], r
     finishes = [o for o in live if isinstance(o, Finish)]
     finish_rows(ledger, [(o, rows[o.work.id]) for o in finishes])
     _delay(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Delay)])
-    _release(ledger, [o for o in live if isinstance(o, Release)], result)
+    _release(ledger, [o.work.id for o in live if isinstance(o, Release)])
     for o in live:
         if isinstance(o, Finish | Found) and o.origin:
             ledger.account(o.work.job.id).origin = o.origin
@@ -220,16 +220,11 @@ def _delay_values(o: Delay, row: Any) -> dict[str, Any]:
     }
 
 
-def _release(ledger: Ledger, released: Sequence[Release], result: StepResult) -> None:
-    if not released:
-        return
-    jobs_of = {o.work.id: o.work.job for o in released}
-    ledger.conn.execute(
-        update(tasks)
-        .where(_T.id.in_(sorted(jobs_of)))
-        .values(state=TaskState.QUEUED, queued_at=ledger.now, claimed_until=None)
-    )
-    result.dispatches += [Dispatch(o.work.id, o.work.kind, o.work.job.ms, at_front=True) for o in released]
+def _release(ledger: Ledger, released: Sequence[int]) -> None:
+    """Back to queued, as if never started; the worker puts the RQ job back to the front itself."""
+    if released:
+        back = update(tasks).where(_T.id.in_(sorted(released)))
+        ledger.conn.execute(back.values(state=TaskState.QUEUED, queued_at=ledger.now, claimed_until=None))
 
 
 # -- admissions -------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from shared import ids
-from shared.models import Dispatch, Fetched, Finish, TaskKind, TaskState, Work
+from shared.models import Dispatch, Fetched, Finish, Job, TaskKind, TaskState, Work
 from shared.store import jobs
 from shared.store.engine import Store
 from shared.store.ledger import Ledger
@@ -80,7 +80,7 @@ def _fail_poison(conn: Connection, rows: Sequence[Any], now: int) -> list[Dispat
     return ledger.close()
 
 
-def _poison(row: Any, job: jobs.Job, reason: str) -> Finish:
+def _poison(row: Any, job: Job, reason: str) -> Finish:
     work = Work(row.id, TaskKind(row.kind), row.path, row.attempts, row.max_attempts, row.run, job)
     job_error = reason if row.kind == TaskKind.DISCOVER_PAGES else None
     return Finish(work, TaskState.FAILED, Fetched(status_code=row.status_code), error=reason, job_error=job_error)

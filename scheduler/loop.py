@@ -1,0 +1,105 @@
+"""The scheduler's steps, each repeated at its own pace in its own thread, none ending the others."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.clock import SECOND, now_us
+from shared.errors import CrawlyardError
+from shared.queue import TaskQueue
+from shared.store import Store, counters, sweep
+
+log = logging.getLogger(__name__)
+
+#: a task queued for longer than this should be in Redis
+_SETTLED = 3 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to do again and again."""
+
+    name: str
+    #: seconds between the end of one run and the start of the next
+    every: float
+    run: Callable[[], object]
+
+
+class Loop:
+    """Runs steps until it is stopped. An outage is logged and waited out."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._repeat, args=(s,), name=s.name, daemon=True) for s in steps]
+
+    def start(self) -> None:
+        """Starts all steps."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends all steps after what they do now."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def _repeat(self, step: Step) -> None:
+        while True:
+            try:
+                step.run()
+            except CrawlyardError as error:
+                log.warning("%s: %s", step.name, error.message)
+            except Exception:  # boundary: a step must be there for the next case
+                log.exception("%s failed", step.name)
+            if self._ended.wait(step.every):
+                return
+
+
+def move_due(store: Store, queue: TaskQueue) -> int:
+    """Enqueues the delayed tasks whose time has come; how many."""
+    moved = 0
+    while sweep.has_due(store, now_us()):
+        due = sweep.due(store, now_us())
+        queue.enqueue(due, due=True)
+        moved += len(due)
+    return moved
+
+
+def recover(store: Store, queue: TaskQueue) -> int:
+    """Takes back what dead workers held and enqueues what Redis has lost; how many were enqueued."""
+    enqueued = queue.enqueue(sweep.expired(store, now_us()))
+    before, after = now_us() - _SETTLED, 0
+    while batch := sweep.queued_before(store, before, after):
+        enqueued += queue.enqueue(batch)
+        after = batch[-1].task_id
+    if enqueued:
+        log.info("%d tasks put back into the queue", enqueued)
+    return enqueued
+
+
+def remember_delayed(store: Store, queue: TaskQueue) -> int:
+    """Registers delayed tasks that Redis has lost, so that its counts are true; how many there are."""
+    seen = after = 0
+    while batch := sweep.delayed(store, after):
+        for dispatch, at in batch:
+            queue.schedule([dispatch], at)
+        seen, after = seen + len(batch), batch[-1][0].task_id
+    return seen
+
+
+def fold(store: Store) -> None:
+    """Moves counts from deltas into rollups until there is nothing to move."""
+    while counters.pending(store) and counters.fold(store):
+        pass
+
+
+def steps(store: Store, queue: TaskQueue) -> list[Step]:
+    """What the scheduler does beside cron."""
+    return [
+        Step("due", 0.5, lambda: move_due(store, queue)),
+        Step("recover", 2.0, lambda: recover(store, queue)),
+        Step("delayed", 15.0, lambda: remember_delayed(store, queue)),
+        Step("fold", 1.0, lambda: fold(store)),
+        Step("heal", 30.0, lambda: queue.enqueue(sweep.heal(store, now_us()))),
+    ]

@@ -1,0 +1,115 @@
+"""What operators see of the queue and do to it: queues, pausing, workers. Reads of RQ's own data."""
+
+from dataclasses import dataclass
+
+from rq.defaults import RQ_KEY_PREFIX
+
+from shared.errors import NotFound
+from shared.queue import ALL_QUEUES, PAUSED_KEY, TaskQueue, redis_errors
+
+_REGISTRIES = ("wip", "finished", "failed", "scheduled")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueInfo:
+    """One RQ queue."""
+
+    name: str
+    is_paused: bool
+    waiting: int
+    active: int
+    completed: int
+    failed: int
+    delayed: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """One worker process, as it registered itself. Moments are ISO 8601."""
+
+    name: str
+    state: str
+    queues: tuple[str, ...]
+    hostname: str | None
+    pid: int | None
+    #: tasks that it runs at this moment
+    active: int
+    birth: str | None
+    last_heartbeat: str | None
+    successful: int
+    failed: int
+    #: seconds
+    working_time: float
+
+
+def queues(queue: TaskQueue) -> list[QueueInfo]:
+    """All queues, in one round trip. Raises QueueUnavailable."""
+    with redis_errors(), queue.redis.pipeline(transaction=True) as pipe:
+        for name in ALL_QUEUES:
+            pipe.sismember(PAUSED_KEY, name)
+            pipe.llen(f"{RQ_KEY_PREFIX}:queue:{name}")
+            for registry in _REGISTRIES:
+                pipe.zcard(f"{RQ_KEY_PREFIX}:{registry}:{name}")
+        values = pipe.execute()
+    width = 2 + len(_REGISTRIES)
+    rows = [values[i : i + width] for i in range(0, len(values), width)]
+    return [QueueInfo(name, bool(row[0]), *row[1:]) for name, row in zip(ALL_QUEUES, rows, strict=True)]
+
+
+def pause(queue: TaskQueue, name: str) -> QueueInfo:
+    """From now on workers take nothing from this queue. Raises NotFound, QueueUnavailable."""
+    _require_known(name)
+    with redis_errors():
+        queue.redis.sadd(PAUSED_KEY, name)
+    return _one(queue, name)
+
+
+def resume(queue: TaskQueue, name: str) -> QueueInfo:
+    """Workers take from this queue again. Raises NotFound, QueueUnavailable."""
+    _require_known(name)
+    with redis_errors():
+        queue.redis.srem(PAUSED_KEY, name)
+    return _one(queue, name)
+
+
+def workers(queue: TaskQueue) -> list[WorkerInfo]:
+    """The registered workers, by name. Raises QueueUnavailable."""
+    with redis_errors():
+        keys = sorted(_text(key) for key in queue.redis.smembers(f"{RQ_KEY_PREFIX}:workers"))
+        with queue.redis.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.hgetall(key)
+                pipe.scard(f"{key}:executions")
+            values = pipe.execute()
+    found = zip(keys, values[::2], values[1::2], strict=True)
+    return [_worker(key.rpartition(":")[2], fields, active) for key, fields, active in found if fields]
+
+
+def _require_known(name: str) -> None:
+    if name not in ALL_QUEUES:
+        raise NotFound("Queue not found")
+
+
+def _one(queue: TaskQueue, name: str) -> QueueInfo:
+    return next(info for info in queues(queue) if info.name == name)
+
+
+def _worker(name: str, raw: dict[bytes, bytes], active: int) -> WorkerInfo:
+    fields = {_text(key): _text(value) for key, value in raw.items()}
+    return WorkerInfo(
+        name=name,
+        state=fields.get("state") or "?",
+        queues=tuple(filter(None, fields.get("queues", "").split(","))),
+        hostname=fields.get("hostname") or None,
+        pid=int(fields["pid"]) if fields.get("pid", "").isdigit() else None,
+        active=active,
+        birth=fields.get("birth") or None,
+        last_heartbeat=fields.get("last_heartbeat") or None,
+        successful=int(fields.get("successful_job_count") or 0),
+        failed=int(fields.get("failed_job_count") or 0),
+        working_time=float(fields.get("total_working_time") or 0),
+    )
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

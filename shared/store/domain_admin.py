@@ -1,0 +1,85 @@
+"""Domains as their owner manages them: list, find by host, delete with all that belongs to them."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, select
+
+from shared import ids
+from shared.errors import Conflict
+from shared.models import ACTIVE_JOB, Domain
+from shared.store.domains import domain_of_row
+from shared.store.engine import Store
+from shared.store.tables import deltas, domains, histogram, job_state, jobs, pages, rollup, tasks
+
+#: rows a transaction: no writer waits for longer than a moment (STORE.md, "Deleting")
+_CHUNK = 5000
+
+
+def page(store: Store, organisation_id: int, limit: int, offset: int) -> tuple[list[Domain], int]:
+    """Domains, newest first, and how many there are."""
+    mine = domains.c.organisation_id == organisation_id
+    with store.snapshot() as conn:
+        total = conn.execute(select(func.count()).select_from(domains).where(mine)).scalar_one()
+        found = conn.execute(select(domains).where(mine).order_by(domains.c.id.desc()).limit(limit).offset(offset))
+        return [domain_of_row(row) for row in found], total
+
+
+def exists(store: Store, organisation_id: int, host: str) -> bool:
+    """Whether the organisation has a domain of this host[:port]."""
+    mine = (domains.c.organisation_id == organisation_id) & (domains.c.host == host)
+    with store.read() as conn:
+        return conn.execute(select(domains.c.id).where(mine)).first() is not None
+
+
+def remove(store: Store, domain: Domain) -> None:
+    """Deletes a domain, its pages, its jobs and their tasks. Raises Conflict while a job of it is active.
+
+    In short transactions: a process that dies in between leaves a domain that can be deleted again.
+    """
+    _require_idle(store, domain)
+    with store.read() as conn:
+        job_nos = list(conn.execute(select(jobs.c.id).where(jobs.c.domain_id == domain.id)).scalars())
+    for job_no in job_nos:
+        while store.write(lambda conn, n=job_no: _delete_tasks(conn, n)):  # type: ignore[misc]
+            pass
+        store.write(lambda conn, n=job_no: _delete_job(conn, n))  # type: ignore[misc]
+    while store.write(lambda conn: _delete_pages(conn, domain)):
+        pass
+    store.write(lambda conn: _delete_domain(conn, domain))
+
+
+def _require_idle(store: Store, domain: Domain) -> None:
+    active = select(jobs.c.id).where(jobs.c.domain_id == domain.id, jobs.c.state.in_(ACTIVE_JOB)).limit(1)
+    with store.read() as conn:
+        if conn.execute(active).first():
+            raise Conflict("The domain has an active job: cancel it first")
+
+
+def _delete_tasks(conn: Connection, job_no: int) -> int:
+    low, high = ids.pack(job_no, 0), ids.pack(job_no + 1, 0)
+    some = select(tasks.c.id).where(tasks.c.id >= low, tasks.c.id < high).order_by(tasks.c.id).limit(_CHUNK)
+    return conn.execute(delete(tasks).where(tasks.c.id.in_(some.scalar_subquery()))).rowcount
+
+
+def _delete_job(conn: Connection, job_no: int) -> None:
+    parts: tuple[tuple[Table, str], ...] = (
+        (deltas, "job_id"),
+        (rollup, "job_id"),
+        (histogram, "job_id"),
+        (job_state, "job_id"),
+        (jobs, "id"),
+    )
+    for table, column in parts:
+        conn.execute(delete(table).where(table.c[column] == job_no))
+
+
+def _delete_pages(conn: Connection, domain: Domain) -> int:
+    mine: Any = pages.c.domain_id == domain.id
+    some = select(pages.c.url_hash).where(mine).limit(_CHUNK)
+    return conn.execute(delete(pages).where(mine, pages.c.url_hash.in_(some.scalar_subquery()))).rowcount
+
+
+def _delete_domain(conn: Connection, domain: Domain) -> None:
+    if conn.execute(select(jobs.c.id).where(jobs.c.domain_id == domain.id).limit(1)).first():
+        raise Conflict("A job of the domain was started meanwhile")
+    conn.execute(delete(domains).where(domains.c.id == domain.id))

@@ -1,0 +1,62 @@
+"""Exports: a job's tasks in parts, each its own short read, so that no snapshot is held for long."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import func, or_, select
+
+from shared.models import Job, TaskState
+from shared.store import task_records
+from shared.store.counters import SLOW_MS
+from shared.store.engine import Store
+from shared.store.tables import tasks
+from shared.store.task_lists import TaskFilter, condition
+from shared.store.task_records import TaskRecord
+
+_CHUNK = 1000
+
+
+class ExportType(StrEnum):
+    """Which tasks to export."""
+
+    JOB = "job"
+    BROKEN_LINKS = "broken-links"
+    SLOW_PAGES = "slow-pages"
+
+
+def rows(store: Store, job: Job, which: ExportType, limit: int | None = None) -> Iterator[TaskRecord]:
+    """Tasks in the order of their ids, up to `limit`."""
+    last, left = 0, limit
+    while left is None or left > 0:
+        size = _CHUNK if left is None else min(_CHUNK, left)
+        chunk = _chunk(store, job, which, last, size)
+        yield from chunk
+        if len(chunk) < size:
+            return
+        last = chunk[-1].id
+        left = None if left is None else left - size
+
+
+def _chunk(store: Store, job: Job, which: ExportType, last: int, size: int) -> list[TaskRecord]:
+    query = select(tasks).where(_condition(job, which), tasks.c.id > last).order_by(tasks.c.id).limit(size)
+    with store.read() as conn:
+        return task_records.of_rows(conn, list(conn.execute(query)), {job.id: job})
+
+
+def _condition(job: Job, which: ExportType) -> Any:
+    if which is ExportType.BROKEN_LINKS:
+        return condition(job.id, TaskFilter(states=(TaskState.FAILED,)))
+    everything = condition(job.id, TaskFilter())
+    if which is ExportType.JOB:
+        return everything
+    return everything & (func.coalesce(tasks.c.second_response_time, tasks.c.response_time) > SLOW_MS)
+
+
+def has_page_views(store: Store, job: Job) -> bool:
+    """Whether any task of the job has page views."""
+    known = or_(*(tasks.c[name].is_not(None) for name in ("pv7", "pv28", "pv180")))
+    with store.read() as conn:
+        return (
+            conn.execute(select(tasks.c.id).where(condition(job.id, TaskFilter()), known).limit(1)).first() is not None
+        )

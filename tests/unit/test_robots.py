@@ -1,0 +1,138 @@
+"""robots.txt: rules, status codes, and one fetch for all threads."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import pytest
+
+from workers.errors import Cancelled, ConnectTimeout, FetchError, RobotsUnavailable, TooManyRedirects
+from workers.fetch import Fetcher, Response
+from workers.robots import MAX_ORIGINS, MAX_ROBOTS, RobotsCache, RobotsRules
+
+UA = "Crawlyard/0.1 (+https://example.com)"
+
+
+def rules(body: str | bytes, status: int = 200) -> RobotsRules:
+    return RobotsRules.from_response(status, body.encode() if isinstance(body, str) else body, UA)
+
+
+class FakeFetcher:
+    """Answers with `answer`, or raises it."""
+
+    def __init__(self, answer: Response | FetchError) -> None:
+        self.answer = answer
+        self.urls: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def get(self, url: str, **_: Any) -> Response:
+        self.urls.append(url)
+        self.gate.wait(5)
+        if isinstance(self.answer, FetchError):
+            raise self.answer
+        return self.answer
+
+
+def response(body: bytes = b"", status: int = 200) -> Response:
+    return Response("http://e.com/robots.txt", status, {}, body, len(body), 1)
+
+
+def cache(fetcher: FakeFetcher, clock: Callable[[], float] = lambda: 0.0) -> RobotsCache:
+    return RobotsCache(cast(Fetcher, fetcher), UA, ttl=60, clock=clock)
+
+
+def test_it_works() -> None:
+    r = rules("User-agent: *\nDisallow: /a\nAllow: /a/b\nCrawl-delay: 2.5\nSitemap: http://e.com/s.xml")
+    assert [r.allows(f"http://e.com{path}") for path in ("/", "/a", "/a/b", "/a?x")] == [True, False, True, False]
+    assert r.crawl_delay == 2.5
+    assert r.sitemaps == ("http://e.com/s.xml",)
+
+
+def test_our_product_token_selects_the_group() -> None:
+    r = rules("User-agent: *\nDisallow: /\nUser-agent: CRAWLYARD\nDisallow: /x\nUser-agent: example\nDisallow: /")
+    assert r.allows("http://e.com/")
+    assert not r.allows("http://e.com/x")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 304])
+def test_without_a_file_everything_is_allowed(status: int) -> None:
+    assert rules("User-agent: *\nDisallow: /", status).allows("http://e.com/")
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_overloaded_host_is_left_alone(status: int) -> None:
+    with pytest.raises(RobotsUnavailable) as caught:
+        rules("", status)
+    assert caught.value.retryable
+
+
+def test_odd_bytes_and_sizes_are_tolerated() -> None:
+    start = b"\xef\xbb\xbfUser-agent: *\r\nDisallow: /\xff\xfe\r\nDisallow: /a\n"
+    r = rules(start + b"#" * MAX_ROBOTS + b"\nDisallow: /late")
+    assert not r.allows("http://e.com/a")
+    assert r.allows("http://e.com/late")
+
+
+@pytest.mark.parametrize(("delay", "expected"), [("1e9", 3600), ("-1", None), ("nan", None), ("x", None), ("0", 0)])
+def test_crawl_delay_is_bounded(delay: str, expected: float | None) -> None:
+    assert rules(f"User-agent: *\nDisallow: /x\nCrawl-delay: {delay}").crawl_delay == expected
+
+
+def test_one_fetch_serves_all_threads() -> None:
+    fetcher = FakeFetcher(response(b"User-agent: *\nDisallow: /a"))
+    fetcher.gate.clear()
+    robots = cache(fetcher)
+    with ThreadPoolExecutor(8) as threads:
+        futures = [threads.submit(robots.rules, "http://e.com") for _ in range(8)]
+        fetcher.gate.set()
+        assert len({id(future.result()) for future in futures}) == 1
+    assert fetcher.urls == ["http://e.com/robots.txt"]
+
+
+def test_rules_are_fetched_again_after_their_time() -> None:
+    now = [0.0]
+    fetcher = FakeFetcher(response())
+    robots = cache(fetcher, lambda: now[0])
+    for at, fetches in ((0.0, 1), (59.0, 1), (60.0, 2)):
+        now[0] = at
+        robots.rules("http://e.com")
+        assert len(fetcher.urls) == fetches
+
+
+def test_failures_are_remembered_for_seconds() -> None:
+    now = [0.0]
+    fetcher = FakeFetcher(ConnectTimeout("slow"))
+    robots = cache(fetcher, lambda: now[0])
+    for at, fetches in ((0.0, 1), (9.0, 1), (10.0, 2)):
+        now[0] = at
+        with pytest.raises(ConnectTimeout, match="slow"):
+            robots.rules("http://e.com")
+        assert len(fetcher.urls) == fetches
+    now[0], fetcher.answer = 20.0, response()
+    assert robots.rules("http://e.com").allows("http://e.com/")
+
+
+def test_cancelling_one_task_does_not_fail_the_others() -> None:
+    fetcher = FakeFetcher(Cancelled())
+    robots = cache(fetcher)
+    with pytest.raises(Cancelled):
+        robots.rules("http://e.com")
+    fetcher.answer = response()
+    assert robots.rules("http://e.com").allows("http://e.com/")
+
+
+def test_endless_redirects_count_as_no_file() -> None:
+    assert cache(FakeFetcher(TooManyRedirects())).rules("http://e.com").allows("http://e.com/")
+
+
+def test_the_origins_kept_are_bounded() -> None:
+    fetcher = FakeFetcher(response())
+    robots = cache(fetcher)
+    for i in range(MAX_ORIGINS + 1):
+        robots.rules(f"http://{i}.com")
+    robots.rules("http://1.com")
+    assert len(fetcher.urls) == MAX_ORIGINS + 1
+    robots.rules("http://0.com")
+    assert len(fetcher.urls) == MAX_ORIGINS + 2

@@ -1,0 +1,109 @@
+"""`python -m workers`: worker processes, as the Procfile starts them."""
+
+import logging
+import signal
+import sys
+import time
+from dataclasses import replace
+
+import click
+from redis import Redis
+
+from shared.errors import CrawlyardError, QueueUnavailable, SettingsError
+from shared.logs import configure
+from shared.queue import ALL_QUEUES, connect, redis_errors
+from shared.settings import Settings, child_env
+from shared.store import migrate
+from shared.supervisor import ChildSpec, Supervisor
+from workers import runtime
+from workers.executions import Executions
+from workers.heartbeat import Heartbeat
+from workers.worker import ConcurrentWorker
+
+log = logging.getLogger("workers")
+
+#: seconds that a worker waits at its start for Redis and the database
+_PATIENCE = 15.0
+
+
+@click.command()
+@click.option("--processes", type=click.IntRange(1, 256), help="Worker processes (WORKER_PROCESSES).")
+@click.option("--threads", type=click.IntRange(1, 512), help="Jobs at once in each process (WORKER_THREADS).")
+@click.option("--queues", default=",".join(ALL_QUEUES), help="Queues in the order of their importance.")
+@click.option("--burst", is_flag=True, help="End when the queues are empty.")
+def main(processes: int | None, threads: int | None, queues: str, burst: bool) -> None:
+    """Runs worker processes until SIGTERM."""
+    try:
+        settings = Settings.from_env()
+        settings = replace(settings, worker_threads=threads or settings.worker_threads)
+        names = _queue_names(queues)
+        count = processes or settings.worker_processes
+        code = _supervise(settings, count, names, burst) if count > 1 else _work(settings, names, burst)
+    except SettingsError as error:
+        click.echo(f"crawlyard worker: {error.message}", err=True)
+        code = 2
+    except CrawlyardError as error:
+        click.echo(f"crawlyard worker: {error.message}", err=True)
+        code = 1
+    sys.exit(code)
+
+
+def _queue_names(queues: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in queues.split(",") if name.strip())
+    unknown = [name for name in names if name not in ALL_QUEUES]
+    if unknown or not names:
+        raise SettingsError(f"--queues takes {', '.join(ALL_QUEUES)}, not {', '.join(unknown) or 'nothing'}")
+    return names
+
+
+def _supervise(settings: Settings, count: int, queues: tuple[str, ...], burst: bool) -> int:
+    argv = [sys.executable, "-m", "workers", "--processes", "1", "--queues", ",".join(queues)]
+    argv += ["--threads", str(settings.worker_threads)] + (["--burst"] if burst else [])
+    specs = [ChildSpec(f"worker.{n}", argv, child_env(settings), finite=burst) for n in range(1, count + 1)]
+    return Supervisor(specs, grace=settings.grace + 5).run()
+
+
+def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
+    configure(settings.log_level, "worker")
+    redis = connect(settings.required_redis_url)
+    _await_services(settings, redis)
+    ctx = runtime.build(settings, redis)
+    runtime.install(ctx)
+    executions = Executions()
+    worker = ConcurrentWorker(
+        redis,
+        threads=settings.worker_threads,
+        grace=settings.grace,
+        queues=queues,
+        completed_ttl=settings.completed_ttl,
+        failed_ttl=settings.failed_ttl,
+        heartbeat=Heartbeat(executions, ctx.store),
+        executions=executions,
+    )
+    try:
+        worker.work(burst=burst)
+    finally:
+        ctx.close()
+    return 0
+
+
+def _await_services(settings: Settings, redis: Redis) -> None:
+    """Waits a moment for services that start beside us. Raises what is away after that."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            with redis_errors():
+                redis.ping()
+            if not migrate.is_current(settings.effective_database_url):
+                raise QueueUnavailable("The database schema is not current: run `crawlyard migrate`")
+            return
+        except CrawlyardError as error:
+            if not error.retryable or time.monotonic() > end:
+                raise
+            log.warning("%s: waiting", error.message)
+        time.sleep(1.0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Group commit: one thread per process says to the store all that its tasks have to say at a moment.
+
+A task waits for its own part and nothing else. Batches form by themselves while a commit runs; only
+under load does the committer linger, to make groups larger where the CPU is what is short.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from shared.clock import SECOND, now_us
+from shared.errors import CrawlyardError, QueueUnavailable, StoreUnavailable
+from shared.models import Outcome, Verdict, Work
+from shared.queue import TaskQueue
+from shared.store import Store, step
+from shared.store.step import Admission, StepResult
+
+log = logging.getLogger(__name__)
+
+#: how long an admitted task is held without renewal
+LEASE = 10 * SECOND
+_MOST = 64
+#: longest time that a busy committer waits for company, in seconds
+_LINGER = 0.01
+#: items a second above which lingering pays
+_BUSY = 250.0
+
+
+class Stopped(CrawlyardError):
+    """The worker is stopping and takes nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    what: Admission | Outcome
+    #: called in the committing thread with the Work, the Verdict or the error
+    done: Callable[[Any], None]
+
+
+class Committer(threading.Thread):
+    """The committing thread. Start it, hand it items from any thread, stop it when all tasks have ended."""
+
+    def __init__(self, store: Store, queue: TaskQueue, lease: int = LEASE, clock: Callable[[], int] = now_us) -> None:
+        super().__init__(name="committer", daemon=True)
+        self._store, self._queue, self._lease, self._clock = store, queue, lease, clock
+        self._items: deque[_Item] = deque()
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._rate, self._last, self._cost = 0.0, time.monotonic(), 0.0
+
+    def admit(self, admissions: Sequence[Admission]) -> list[Work | None]:
+        """Asks to run tasks; None for each that is not to be run (cancelled, ended, running elsewhere). Waits.
+
+        Raises Stopped, and StoreUnavailable when the worker stops while the database is away.
+        """
+        futures = [self._future(a) for a in admissions]
+        return [future.result() for future in futures]
+
+    def record(self, outcome: Outcome) -> Verdict:
+        """Records what became of a task; returns when that is durable. Raises as `admit`."""
+        verdict: Verdict = self._future(outcome).result()
+        return verdict
+
+    def record_then(self, outcome: Outcome, done: Callable[[Verdict | BaseException], None]) -> None:
+        """Records an outcome and calls `done`, in the committing thread, when that is durable or has failed."""
+        self._put(_Item(outcome, done))
+
+    def _future(self, what: Admission | Outcome) -> "Future[Any]":
+        future: Future[Any] = Future()
+        self._put(_Item(what, lambda result: _settle(future, result)))
+        return future
+
+    def _put(self, item: _Item) -> None:
+        with self._wake:
+            if self._stopping:
+                raise Stopped
+            self._items.append(item)
+            if len(self._items) == 1 or len(self._items) >= _MOST:
+                self._wake.notify()
+
+    def stop(self) -> None:
+        """Commits what is there, then ends the thread."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self.join()
+
+    def run(self) -> None:
+        """The thread's loop."""
+        while batch := self._next():
+            started = time.monotonic()
+            self._commit_or_split(batch)
+            self._cost = time.monotonic() - started
+
+    def _next(self) -> list[_Item]:
+        with self._wake:
+            while not self._items and not self._stopping:
+                self._wake.wait()
+            if self._rate > _BUSY and len(self._items) < _MOST and not self._stopping:
+                self._wake.wait_for(lambda: len(self._items) >= _MOST or self._stopping, min(_LINGER, 2 * self._cost))
+            batch = [self._items.popleft() for _ in range(min(len(self._items), _MOST))]
+        self._measure(len(batch))
+        return batch
+
+    def _measure(self, n: int) -> None:
+        now = time.monotonic()
+        passed = max(now - self._last, 1e-4)
+        self._last = now
+        # moving average over about half a second
+        weight = min(1.0, passed * 2)
+        self._rate += weight * (n / passed - self._rate)
+
+    def _commit_or_split(self, batch: list[_Item]) -> None:
+        """One item that cannot be committed must not fail its neighbours: then each goes alone."""
+        try:
+            self._commit(batch)
+        except Exception as error:  # boundary: the thread must outlive any item
+            if len(batch) == 1:
+                log.exception("an item cannot be committed")
+                batch[0].done(error)
+                return
+            for item in batch:
+                self._commit_or_split([item])
+
+    def _commit(self, batch: Sequence[_Item]) -> None:
+        admissions = [i for i in batch if isinstance(i.what, Admission)]
+        outcomes = [i for i in batch if not isinstance(i.what, Admission)]
+        result = self._patiently(
+            lambda: step.run(
+                self._store,
+                [i.what for i in admissions],  # type: ignore[misc]
+                [i.what for i in outcomes],  # type: ignore[misc]
+                self._clock(),
+                self._lease,
+            )
+        )
+        self._dispatch(result)
+        for item, work in zip(admissions, result.works, strict=True):
+            item.done(work)
+        for item, verdict in zip(outcomes, result.verdicts, strict=True):
+            item.done(verdict)
+
+    def _patiently(self, commit: Callable[[], StepResult]) -> StepResult:
+        """Rides out a database that is away; gives up only when the worker stops."""
+        wait = 0.1
+        while True:
+            try:
+                return commit()
+            except StoreUnavailable as error:
+                if self._stopping:
+                    raise
+                log.warning("%s: again in %.1f s", error.message, wait)
+            with self._wake:
+                self._wake.wait_for(lambda: self._stopping, wait)
+            wait = min(wait * 2, 2.0)
+
+    def _dispatch(self, result: StepResult) -> None:
+        if not result.dispatches:
+            return
+        try:
+            self._queue.enqueue(result.dispatches)
+        except QueueUnavailable as error:
+            log.warning("%s: the sweep will enqueue %d tasks", error.message, len(result.dispatches))
+
+
+def _settle(future: "Future[Any]", result: Any) -> None:
+    if isinstance(result, BaseException):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

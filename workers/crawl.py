@@ -1,0 +1,159 @@
+"""One page: robots, fetch, parse, decide. Everything it learnt is in the outcome it returns."""
+
+import random
+from collections.abc import Callable, Iterable
+
+from shared import urls
+from shared.clock import now_us
+from shared.models import (
+    CacheStatus,
+    Delay,
+    Fetched,
+    Finish,
+    JobMode,
+    NewLink,
+    Outcome,
+    PageFacts,
+    TaskState,
+    Work,
+)
+from workers import cache
+from workers.errors import Cancelled, FetchError
+from workers.fetch import Response
+from workers.parse import ParsedPage, is_html, parse_html
+from workers.retry import Answer, Failed, RetryAt, RetryPolicy, SnoozeUntil, decide
+from workers.runtime import Runtime
+
+POLICY = RetryPolicy()
+_NOT_ALLOWED = "robots.txt does not allow this page"
+
+
+def crawl(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
+    """Crawls the page of an admitted task. Raises Cancelled when it is halted on the way."""
+    try:
+        origin, _ = urls.split(work.url)
+        if not ctx.robots.rules(origin, cancelled=halted).allows(work.url):
+            return Finish(work, TaskState.SKIPPED, error=_NOT_ALLOWED)
+        response = ctx.fetcher.get(work.url, cancelled=halted)
+    except Cancelled:
+        raise
+    except FetchError as error:
+        return after_error(work, error)
+    return _judge(ctx, work, response, halted)
+
+
+def _judge(ctx: Runtime, work: Work, response: Response, halted: Callable[[], bool]) -> Outcome:
+    fetched = measured(response)
+    decision = decide(
+        Answer(response.status_code, response.headers.get("retry-after")),
+        work.attempt,
+        work.max_attempts,
+        POLICY,
+        now_us(),
+        random.random(),
+    )
+    if isinstance(decision, RetryAt | SnoozeUntil):
+        return Delay(work, decision.at_us, decision.reason, isinstance(decision, RetryAt), fetched)
+    if isinstance(decision, Failed):
+        return Finish(work, TaskState.FAILED, fetched, error=decision.reason, documents=1)
+    if _went_elsewhere(work, response):
+        return _redirected(ctx, work, response, fetched, halted)
+    return _completed(ctx, work, response, fetched, halted)
+
+
+def after_error(work: Work, error: FetchError) -> Delay | Finish:
+    """What a failed fetch means for its task: again later, or failed for good."""
+    decision = decide(error, work.attempt, work.max_attempts, POLICY, now_us(), random.random())
+    if isinstance(decision, RetryAt | SnoozeUntil):
+        return Delay(work, decision.at_us, decision.reason, isinstance(decision, RetryAt))
+    return Finish(work, TaskState.FAILED, error=decision.reason if isinstance(decision, Failed) else error.message)
+
+
+def measured(response: Response) -> Fetched:
+    """The fetch's measurements as the record keeps them."""
+    status = cache.cache_status(response.headers)
+    return Fetched(
+        status_code=response.status_code,
+        response_time=response.elapsed_ms,
+        bytes=response.bytes_received,
+        content_type=(response.content_type or "")[:200] or None,
+        cache_status=CacheStatus[status] if status else None,
+    )
+
+
+def _went_elsewhere(work: Work, response: Response) -> bool:
+    """Whether redirects led to another page; http to https and to www. of the same page do not count."""
+    return bool(response.history) and urls.url_key(response.url) != urls.url_key(work.url)
+
+
+def _redirected(ctx: Runtime, work: Work, response: Response, fetched: Fetched, halted: Callable[[], bool]) -> Finish:
+    """One page, one row: the page that the redirects led to gets its own, if it is part of the crawl."""
+    links = tuple(new_links(ctx, work, [response.url], halted)) if work.job.options.mode is JobMode.CRAWL else ()
+    if work.job.options.mode is not JobMode.CRAWL or not in_scope(work, response.url):
+        return Finish(work, TaskState.COMPLETED, fetched, documents=1)
+    first = response.history[0].status_code
+    skipped = Fetched(first, fetched.response_time, None, None, fetched.cache_status)
+    reason = f"Redirects to {response.url}"[:500]
+    return Finish(work, TaskState.SKIPPED, skipped, error=reason, links=links, documents=1)
+
+
+def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, halted: Callable[[], bool]) -> Finish:
+    page = _parsed(response)
+    links: tuple[NewLink, ...] = ()
+    if page is not None and work.job.options.find_links and work.job.options.mode is JobMode.CRAWL:
+        links = tuple(new_links(ctx, work, page.links, halted))
+    return Finish(
+        work,
+        TaskState.COMPLETED,
+        fetched,
+        links=links,
+        found=len(page.links) if page else 0,
+        facts=_facts(response, page),
+        documents=1,
+    )
+
+
+def _parsed(response: Response) -> ParsedPage | None:
+    if not is_html(response.content_type, response.body):
+        return None
+    return parse_html(response.body, response.url, response.content_type)
+
+
+def _facts(response: Response, page: ParsedPage | None) -> PageFacts:
+    return PageFacts(
+        title=page.title if page else None,
+        content_hash=page.content_hash if page else None,
+        etag=(response.headers.get("etag") or "")[:500] or None,
+        last_modified=(response.headers.get("last-modified") or "")[:100] or None,
+    )
+
+
+def in_scope(work: Work, url: str) -> bool:
+    """Whether a canonical URL belongs to the crawl."""
+    host = urls.split(url)[0].partition("://")[2]
+    return urls.in_scope(host, work.job.domain.host, work.job.options.allow_cross_subdomain_links)
+
+
+def new_links(ctx: Runtime, work: Work, found: Iterable[str], halted: Callable[[], bool]) -> Iterable[NewLink]:
+    """The canonical URLs that are part of the crawl and not known to be stored, with robots.txt's word on each."""
+    seen = ctx.seen.of(work.job.id)
+    scopes: dict[str, bool] = {}
+    for url in found:
+        key = urls.url_key(url)
+        if key in seen:
+            continue
+        origin, path = urls.split(url)
+        if origin not in scopes:
+            scopes[origin] = in_scope(work, url)
+        if scopes[origin]:
+            yield NewLink(key, origin, path, _forbidden(ctx, origin, url, halted))
+
+
+def _forbidden(ctx: Runtime, origin: str, url: str, halted: Callable[[], bool]) -> str | None:
+    """Why robots.txt keeps us from a page. Where it cannot be had, the page's own task will see to it."""
+    try:
+        return None if ctx.robots.rules(origin, cancelled=halted).allows(url) else _NOT_ALLOWED
+    except Cancelled:
+        raise
+    except FetchError:
+        return None

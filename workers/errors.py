@@ -1,0 +1,129 @@
+"""Why a fetch failed. Each class has a stable `kind` and says whether trying again can help."""
+
+from typing import ClassVar
+
+from shared.errors import CrawlyardError
+
+MAX_MESSAGE = 500
+
+
+class FetchError(CrawlyardError):
+    """The page could not be fetched."""
+
+    code = "FETCH_ERROR"
+    http_status = 502
+    #: stable word for records, metrics and tests
+    kind: ClassVar[str] = "fetch_error"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(one_line(message or "") or None)
+
+
+class DnsNotFound(FetchError):
+    """The host name does not exist."""
+
+    kind = "dns_not_found"
+
+
+class DnsTemporary(FetchError):
+    """The host name could not be resolved just now."""
+
+    kind = "dns_temporary"
+    retryable = True
+
+
+class ConnectRefused(FetchError):
+    """The server refused the connection."""
+
+    kind = "connect_refused"
+    retryable = True
+
+
+class ConnectTimeout(FetchError):
+    """The server did not accept the connection in time."""
+
+    kind = "connect_timeout"
+    retryable = True
+
+
+class FirstByteTimeout(FetchError):
+    """The server did not begin to answer in time."""
+
+    kind = "first_byte_timeout"
+    retryable = True
+
+
+class TotalTimeout(FetchError):
+    """The response did not end in time."""
+
+    kind = "total_timeout"
+    retryable = True
+
+
+class ConnectionReset(FetchError):
+    """The server closed the connection too early."""
+
+    kind = "connection_reset"
+    retryable = True
+
+
+class TlsError(FetchError):
+    """No secure connection: the certificate or the TLS handshake is wrong."""
+
+    kind = "tls_error"
+
+
+class ForbiddenAddress(FetchError):
+    """The host's address is private or reserved and must not be reached."""
+
+    kind = "forbidden_address"
+
+
+class BodyTooLarge(FetchError):
+    """The body is larger than allowed."""
+
+    kind = "body_too_large"
+
+
+class TooManyRedirects(FetchError):
+    """Too many redirects."""
+
+    kind = "too_many_redirects"
+
+
+class RedirectLoop(TooManyRedirects):
+    """The redirects form a loop."""
+
+    kind = "redirect_loop"
+
+
+class BadResponse(FetchError):
+    """The answer is not valid HTTP or cannot be decoded."""
+
+    kind = "bad_response"
+
+
+class BadUrl(FetchError):
+    """The URL, or one it redirects to, cannot be fetched."""
+
+    kind = "bad_url"
+
+
+class RobotsUnavailable(FetchError):
+    """robots.txt is temporarily unavailable, so nothing of the host may be fetched yet."""
+
+    kind = "robots_unavailable"
+    retryable = True
+
+
+class Cancelled(FetchError):
+    """The job was cancelled."""
+
+    kind = "cancelled"
+
+
+def one_line(text: str) -> str:
+    """`text` without control characters and surplus space, at most 500 characters."""
+    text = "".join(c if c.isprintable() else " " for c in text[: 4 * MAX_MESSAGE])
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"

@@ -1,0 +1,250 @@
+"""The one way out: every page, robots.txt, sitemap and webhook is fetched by a `Fetcher`."""
+
+import http.client
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from ssl import SSLContext
+from typing import Any, NamedTuple
+
+from requests import PreparedRequest, RequestException
+from urllib3.exceptions import ClosedPoolError, HTTPError
+from urllib3.exceptions import IncompleteRead as CutShort
+
+from shared.errors import InvalidUrl
+from shared.settings import FetchLimits
+from shared.urls import canonicalise
+from workers.decode import ACCEPT_ENCODING, decode
+from workers.egress import EgressPolicy
+from workers.errors import (
+    BadResponse,
+    BadUrl,
+    BodyTooLarge,
+    ConnectionReset,
+    FetchError,
+    RedirectLoop,
+    TooManyRedirects,
+)
+from workers.sockets import Flight, LeanAdapter
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CHUNK = 65_536
+#: of one header's value, as kept
+_MAX_VALUE = 4096
+#: read and counted, but not kept
+_UNREAD = ("image/", "video/", "audio/", "font/", "application/pdf", "application/zip", "application/java-archive")
+#: never sent to another origin than the one they were given for
+_PRIVATE_HEADERS = frozenset({"authorization", "cookie"})
+
+
+class Hop(NamedTuple):
+    """One redirect that was followed."""
+
+    url: str
+    status_code: int
+    #: canonical
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer after all redirects."""
+
+    #: canonical
+    url: str
+    status_code: int
+    #: names in lower case, repeated ones joined by a comma
+    headers: dict[str, str]
+    #: decoded; empty for images, videos and other types that nobody reads
+    body: bytes
+    #: of the body as sent
+    bytes_received: int
+    #: milliseconds from the first byte sent to the last byte received, redirects included
+    elapsed_ms: int
+    history: tuple[Hop, ...] = ()
+
+    @property
+    def content_type(self) -> str | None:
+        """The Content-Type header as sent."""
+        return self.headers.get("content-type")
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    #: as sent
+    body: bytes
+    received: int
+
+
+class _Call(NamedTuple):
+    """What stays the same over all hops of one `get`."""
+
+    flight: Flight
+    headers: Mapping[str, str] | None
+    limits: FetchLimits
+    follow: bool
+
+
+class Fetcher:
+    """A guarded HTTP client, shared by all threads of a process. Keeps connections, no cookies."""
+
+    def __init__(
+        self,
+        limits: FetchLimits,
+        policy: EgressPolicy,
+        user_agent: str,
+        pool: int = 32,
+        tls: SSLContext | None = None,
+    ) -> None:
+        """`pool` idle connections are kept per host; `tls` replaces the public certificate authorities."""
+        self.limits = limits
+        self._policy = policy
+        self._headers = {"user-agent": user_agent, "accept": "*/*", "accept-encoding": ACCEPT_ENCODING}
+        self._adapter = LeanAdapter(pool, tls)
+
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        max_body: int | None = None,
+        follow: bool = True,
+    ) -> Response:
+        """Fetches `url`, following redirects to http and https unless `follow` is off.
+
+        `max_body` (bytes, as sent) replaces the limit; `cancelled` is asked before each hop and read.
+        Raises a FetchError of workers.errors for whatever goes wrong, never for a status code.
+        """
+        limits = self.limits if max_body is None else replace(self.limits, body=max_body)
+        call = _Call(Flight(limits, self._policy, cancelled), headers, limits, follow)
+        hops: list[Hop] = []
+        target = self._target(url, None)
+        while True:
+            answer = self._answer(target, call, bool(hops))
+            location = answer.headers.get("location") if call.follow and answer.status in _REDIRECTS else None
+            if not location:
+                return _response(target, answer, call, tuple(hops))
+            hops.append(Hop(target, answer.status, self._target(_as_utf8(location), target)))
+            target = self._next(hops, limits.redirects)
+
+    def close(self) -> None:
+        """Closes idle connections."""
+        self._adapter.close()
+
+    @staticmethod
+    def _target(url: str, base: str | None) -> str:
+        try:
+            return canonicalise(url, base)
+        except InvalidUrl as error:
+            raise BadUrl(f"Redirect to a bad URL: {error.message}" if base else error.message) from None
+
+    @staticmethod
+    def _next(hops: list[Hop], limit: int) -> str:
+        target = hops[-1].location
+        if any(hop.url == target for hop in hops):
+            raise RedirectLoop(f"Redirect loop at {target}")
+        if len(hops) > limit:
+            raise TooManyRedirects(f"More than {limit} redirects")
+        return target
+
+    def _answer(self, url: str, call: _Call, redirected: bool) -> _Answer:
+        request = self._request(url, call, redirected)
+        try:
+            return self._exchange(request, call)
+        except ConnectionReset:
+            # The server closed an idle connection as we took it: nobody has seen this request yet.
+            if not call.flight.reused or call.flight.received:
+                raise
+        return self._exchange(request, call)
+
+    def _request(self, url: str, call: _Call, redirected: bool) -> PreparedRequest:
+        # Built by hand: prepare() would parse and encode what is canonical already.
+        request = PreparedRequest()
+        request.method, request.url, request.body = "GET", url, None
+        extra = {k.lower(): v for k, v in (call.headers or {}).items()}
+        if redirected:
+            extra = {k: v for k, v in extra.items() if k not in _PRIVATE_HEADERS}
+        request.headers = {**self._headers, **extra}  # type: ignore[assignment]
+        return request
+
+    def _exchange(self, request: PreparedRequest, call: _Call) -> _Answer:
+        call.flight.depart()
+        raw = None
+        try:
+            timeout = (call.limits.connect, call.flight.timeout)
+            raw = self._adapter.send(request, stream=True, timeout=timeout).raw
+            return _read(raw, call)
+        except (RequestException, HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+            raise translated(error) from None
+        finally:
+            if raw is not None:
+                _release(raw)
+
+
+def _read(raw: Any, call: _Call) -> _Answer:
+    headers = {k.lower(): v[:_MAX_VALUE] for k, v in raw.headers.items()}
+    limit = call.limits.body
+    if (raw.length_remaining or 0) > limit:
+        raise BodyTooLarge(f"The body is larger than {limit} bytes")
+    redirect = call.follow and raw.status in _REDIRECTS and "location" in headers
+    if redirect and (raw.length_remaining is None or raw.length_remaining > _CHUNK):
+        return _Answer(raw.status, headers, b"", 0)  # Not worth reading to save a connection.
+    keep = not headers.get("content-type", "").lower().startswith(_UNREAD)
+    body, received = _body(raw, limit, keep)
+    return _Answer(raw.status, headers, body, received)
+
+
+def _body(raw: Any, limit: int, keep: bool) -> tuple[bytes, int]:
+    chunks, received = [], 0
+    for chunk in raw.stream(_CHUNK, decode_content=False):
+        received += len(chunk)
+        if received > limit:
+            raise BodyTooLarge(f"The body is larger than {limit} bytes")
+        if keep:
+            chunks.append(chunk)
+    return b"".join(chunks), received
+
+
+def _release(raw: Any) -> None:
+    """Back into the pool if the body was read to its end, closed otherwise."""
+    if not getattr(raw._fp, "isclosed", lambda: True)():
+        raw.close()
+    raw.release_conn()
+
+
+def _response(url: str, answer: _Answer, call: _Call, hops: tuple[Hop, ...]) -> Response:
+    elapsed = round((time.monotonic() - call.flight.started) * 1000)
+    coding = answer.headers.get("content-encoding")
+    body = decode(answer.body, coding, call.limits.decoded) if coding and answer.body else answer.body
+    return Response(url, answer.status, answer.headers, body, answer.received, elapsed, hops)
+
+
+def _as_utf8(header: str) -> str:
+    """Locations come as raw UTF-8, which http.client reads as latin-1."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
+
+
+def translated(error: BaseException) -> FetchError:
+    """The FetchError for an exception of requests, urllib3 or http.client."""
+    for cause in _causes(error):
+        if isinstance(cause, (ConnectionError, CutShort, http.client.IncompleteRead, ClosedPoolError)):
+            return ConnectionReset("The server closed the connection before the response was complete")
+        if isinstance(cause, http.client.HTTPException):
+            return BadResponse(f"Not a valid HTTP response: {cause or type(cause).__name__}")
+    return BadResponse(f"Not a valid HTTP response: {error}")
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Innermost first: the outer ones only wrap it."""
+    found: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in found and len(found) < 10:
+        found.append(current)
+        inner = [arg for arg in current.args if isinstance(arg, BaseException)]
+        current = inner[-1] if inner else current.__cause__ or current.__context__
+    return found[::-1]

@@ -1,0 +1,114 @@
+"""Ends executions in Redis, many in one call: what RQ leaves behind a job, by `shared/lua/finish.lua`."""
+
+import base64
+import logging
+import threading
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
+from rq.defaults import RQ_KEY_PREFIX
+from rq.utils import utcformat
+
+from shared.errors import QueueUnavailable
+from shared.queue import redis_errors, script
+from shared.rqtypes import OrjsonSerializer
+from workers.executions import Running
+
+log = logging.getLogger(__name__)
+
+_MOST = 100
+#: finishes kept for a Redis that is away; the sweep makes good what falls out
+_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an execution ended. Verbs: ok, fail, delay, release, drop (see finish.lua)."""
+
+    running: Running
+    verb: str
+    value: Any = None
+    error: str = ""
+    #: seconds that Redis keeps the job; -1 for ever
+    ttl: int = 600
+    #: delay: due, seconds since the epoch
+    due: int = 0
+
+    def fields(self) -> tuple[Any, ...]:
+        """The nine arguments of finish.lua."""
+        r = self.running
+        compressed = zlib.compress(self.error.encode()) if self.error else b""
+        told = base64.b64encode(compressed) if self.error else _encoded(self.value)
+        seconds = f"{time.monotonic() - r.started:.6f}"
+        return (self.verb, r.job_id, r.queue, r.execution_id, self.ttl, told, compressed, self.due, seconds)
+
+
+def _encoded(value: Any) -> bytes:
+    return b"" if value is None else base64.b64encode(OrjsonSerializer.dumps(value))
+
+
+class Finisher(threading.Thread):
+    """The thread that ends executions. Batches form while a call runs."""
+
+    def __init__(self, redis: Redis, worker: str, on_dependents: Callable[[str, str], None]) -> None:
+        super().__init__(name="finisher", daemon=True)
+        self._script = script(redis, "finish")
+        self._worker, self._on_dependents = worker, on_dependents
+        self._endings: deque[Ending] = deque(maxlen=_KEPT)
+        self._wake = threading.Condition()
+        self._stopping = False
+
+    def put(self, ending: Ending) -> None:
+        """Ends an execution soon."""
+        with self._wake:
+            self._endings.append(ending)
+            self._wake.notify()
+
+    def stop(self) -> None:
+        """Ends what is there, then the thread."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self.join()
+
+    def run(self) -> None:
+        """The thread's loop."""
+        wait = 0.0
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._endings or self._stopping)
+                if not self._endings:
+                    return
+                if wait:
+                    self._wake.wait_for(lambda: self._stopping, wait)
+                batch = [self._endings.popleft() for _ in range(min(len(self._endings), _MOST))]
+            wait = self._finish_or_keep(batch, wait)
+            if wait and self._stopping:
+                return
+
+    def _finish_or_keep(self, batch: list[Ending], wait: float) -> float:
+        """Seconds to wait before the next try: none when it worked."""
+        try:
+            self.finish(batch)
+        except QueueUnavailable as error:
+            log.warning("%s: %d endings wait", error.message, len(batch))
+            with self._wake:
+                self._endings.extendleft(reversed(batch))
+            return min(max(wait * 2, 0.1), 2.0)
+        return 0.0
+
+    def finish(self, batch: list[Ending]) -> None:
+        """Ends executions now. Raises QueueUnavailable."""
+        now = datetime.now(UTC)
+        args: list[Any] = [RQ_KEY_PREFIX, self._worker, utcformat(now), now.timestamp()]
+        with redis_errors():
+            changed = self._script(args=[*args, *(field for e in batch for field in e.fields())])
+        for ending, code in zip(batch, changed, strict=True):
+            if code == 2:
+                self._on_dependents(ending.running.job_id, ending.running.queue)

@@ -1,0 +1,102 @@
+"""Keeps leases alive, in Redis and in the store, and hears of cancelled jobs and overdue executions."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+from rq import Worker
+from rq.defaults import RQ_KEY_PREFIX
+from rq.worker import WorkerStatus
+from rq.worker_registration import register
+
+from shared.clock import SECOND, now_us
+from shared.errors import CrawlyardError
+from shared.models import JobState
+from shared.store import Store, jobs, sweep
+from workers.executions import Executions, Running
+
+if TYPE_CHECKING:
+    from redis.client import Pipeline
+
+
+log = logging.getLogger(__name__)
+
+#: an execution that is not renewed for this long is free again
+LEASE_SECONDS = 10
+_RENEW_EVERY = 3.0
+_LOOK_EVERY = 0.5
+
+
+class Heartbeat:
+    """Two threads: one for Redis, one for the store, so that the loss of one does not stop the other."""
+
+    def __init__(self, executions: Executions, store: Store | None = None) -> None:
+        self._executions, self._store = executions, store
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def begin(self, worker: Worker) -> None:
+        """Starts the threads."""
+        loops: list[tuple[str, Callable[[], None], float]] = [
+            ("heartbeat", lambda: self._beat(worker), _RENEW_EVERY),
+            ("watchdog", lambda: self._executions.interrupt_overdue(time.monotonic()), _LOOK_EVERY),
+        ]
+        if self._store is not None:
+            loops += [("renew", self._renew, _RENEW_EVERY), ("cancel", self._look_for_cancelled, _LOOK_EVERY)]
+        for name, step, every in loops:
+            thread = threading.Thread(target=self._repeat, args=(step, every), name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def end(self) -> None:
+        """Stops the threads."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def _repeat(self, step: Callable[[], None], every: float) -> None:
+        while not self._ended.wait(every):
+            try:
+                step()
+            except (CrawlyardError, RedisError) as error:
+                log.warning("%s: %s", threading.current_thread().name, str(error)[:200])
+
+    def _beat(self, worker: Worker) -> None:
+        """One round trip: the worker's key, its state, and each execution's lease."""
+        running = self._executions.all()
+        if worker.get_state() in (WorkerStatus.IDLE, WorkerStatus.BUSY, WorkerStatus.STARTED):
+            worker._state = WorkerStatus.BUSY if running else WorkerStatus.IDLE
+        with worker.connection.pipeline(transaction=False) as pipe:
+            worker.last_heartbeat = datetime.now(UTC)
+            # the whole record: a Redis that lost everything learns of us again
+            pipe.hset(worker.key, mapping=worker.serialize() | {"state": worker.get_state()})
+            pipe.expire(worker.key, worker.worker_ttl)
+            register(worker, pipe)
+            for r in running:
+                self._renew_execution(pipe, worker, r)
+            pipe.execute()
+
+    def _renew_execution(self, p: "Pipeline", worker: Worker, r: Running) -> None:
+        now = time.time()
+        key, composite = f"{RQ_KEY_PREFIX}:execution:{r.job_id}:{r.execution_id}", f"{r.job_id}:{r.execution_id}"
+
+        p.expire(key, LEASE_SECONDS)
+        p.zadd(f"{RQ_KEY_PREFIX}:wip:{r.queue}", {composite: now + LEASE_SECONDS}, xx=True)
+        registry = f"{RQ_KEY_PREFIX}:executions:{r.job_id}"
+        p.zadd(registry, {r.execution_id: now + LEASE_SECONDS + 60}, xx=True)
+        p.expire(registry, LEASE_SECONDS + 60)
+        p.expire(f"{RQ_KEY_PREFIX}:worker:{worker.name}:executions", LEASE_SECONDS + 60)
+
+    def _renew(self) -> None:
+        if self._store is not None:
+            sweep.renew(self._store, self._executions.works(), now_us() + LEASE_SECONDS * SECOND)
+
+    def _look_for_cancelled(self) -> None:
+        job_nos = {work.job.id for work in self._executions.works()}
+        if self._store is not None and job_nos:
+            states = jobs.states(self._store, job_nos)
+            self._executions.halt_jobs(n for n in job_nos if states.get(n) in (None, JobState.CANCELLED))

@@ -1,0 +1,205 @@
+"""Runs one delivered job in a pool thread and says how it ended."""
+
+import logging
+import time
+import traceback
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from rq import Worker
+from rq.executions import Execution
+from rq.job import _current_job
+from rq.timeouts import BaseDeathPenalty
+from rq.utils import as_text, import_attribute, now
+
+from shared.models import Finish, Outcome, TaskState, Verdict, Work
+from shared.queue import QUEUES
+from shared.rqtypes import CrawlJob, CrawlQueue
+from workers import runtime
+from workers import tasks as tasks_module
+from workers.errors import Cancelled, one_line
+from workers.executions import Executions, ExecutionStopped, Running
+from workers.finisher import Ending, Finisher
+from workers.results import Dropped, Later, Released, TaskFailed
+from workers.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+#: hash fields whose meaning only RQ's own methods carry out
+_SPECIAL = (
+    b"success_callback_name",
+    b"failure_callback_name",
+    b"stopped_callback_name",
+    b"webhooks",
+    b"repeats_left",
+    b"retries_left",
+    b"rate_limit_key",
+    b"group_id",
+)
+
+
+class UnsignalledDeathPenalty(BaseDeathPenalty):
+    """RQ's timeout without SIGALRM, which threads cannot have: the watchdog interrupts instead."""
+
+    def setup_death_penalty(self) -> None:
+        """Nothing to set up."""
+
+    def cancel_death_penalty(self) -> None:
+        """Nothing to cancel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A job taken from a queue."""
+
+    running: Running
+    fields: dict[bytes, bytes]
+    #: the dispatcher's mark is missing: an operator requeued a failed job
+    requeued: bool
+
+    @classmethod
+    def from_reply(cls, job_id: bytes, queue: bytes, execution: bytes, flat: list[bytes]) -> "Delivery":
+        """From one job of dequeue.lua's reply."""
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        running = Running(as_text(job_id), as_text(queue), as_text(execution))
+        running.deadline = time.monotonic() + int(fields.get(b"timeout") or CrawlQueue.DEFAULT_TIMEOUT)
+        return cls(running, fields, b"dispatched" not in fields)
+
+    @property
+    def is_special(self) -> bool:
+        """Whether RQ's own methods must end it."""
+        return any(self.fields.get(name) for name in _SPECIAL)
+
+    @property
+    def is_task(self) -> bool:
+        """Whether it is one of our tasks, by its queue; other jobs run in the default queue."""
+        return self.running.queue in QUEUES
+
+    def call(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Function name and arguments. Raises for data that is not ours."""
+        name, _instance, args, kwargs = orjson.loads(zlib.decompress(self.fields[b"data"]))
+        return name, args, kwargs
+
+
+@lru_cache(256)
+def _function(name: str) -> Callable[..., Any]:
+    found: Callable[..., Any] = import_attribute(name)
+    return found
+
+
+class Performer:
+    """Runs deliveries. Tasks are recorded by the committer, then end in Redis; other jobs end as RQ ends them."""
+
+    def __init__(self, worker: Worker, executions: Executions, finisher: Finisher, failed_ttl: int) -> None:
+        self._worker, self._executions, self._finisher = worker, executions, finisher
+        self._failed_ttl = failed_ttl
+
+    def admit(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Asks the store, in one go, which tasks among these are to be run; what is left to perform."""
+        tasks = [(d, tasks_module.admission(d.running.job_id, d.requeued)) for d in deliveries if d.is_task]
+        if not tasks:
+            return list(deliveries)
+        works = runtime.current().committer.admit([a for _, a in tasks])
+        for (delivery, _), work in zip(tasks, works, strict=True):
+            delivery.running.work = work
+            if work is None:
+                self._end(Ending(delivery.running, "drop"))
+        return [d for d in deliveries if not d.is_task or d.running.work is not None]
+
+    def perform(self, delivery: Delivery) -> None:
+        """Runs a delivery. A task may still wait for its commit when this returns."""
+        running = delivery.running
+        self._executions.enter(running)
+        try:
+            if running.work is not None:
+                self._perform_task(delivery.call()[0], running, running.work)
+            elif delivery.is_special:
+                self._perform_by_rq(delivery)
+            else:
+                self._end(self._run(delivery))
+        finally:
+            self._executions.exit(running)
+
+    def _perform_task(self, function: str, running: Running, work: Work) -> None:
+        ctx = runtime.current()
+        try:
+            outcome = tasks_module.STEPS[function](ctx, work, running.halted)
+        except Cancelled:
+            halted = tasks_module.halted(running.halt, work)
+            if halted is None:
+                self._end(Ending(running, "drop"))
+                return
+            outcome = halted
+        except Exception as error:  # boundary: a fault of ours fails this task and no other
+            log.exception("task %s broke", running.job_id)
+            outcome = Finish(work, TaskState.FAILED, error=one_line(f"Internal error: {type(error).__name__}: {error}"))
+        ctx.committer.record_then(outcome, lambda result: self._recorded(ctx, running, outcome, result))
+
+    def _recorded(self, ctx: Runtime, running: Running, outcome: Outcome, result: Verdict | BaseException) -> None:
+        """In the committing thread: the record is durable (or is not), Redis may know."""
+        if isinstance(result, BaseException):
+            # not on record: the lease runs out and the sweep runs the task again
+            self._executions.leave(running)
+            return
+        if isinstance(outcome, Finish) and result.recorded:
+            ctx.seen.note(outcome, result)
+        self._end(self._ending_of(running, lambda: tasks_module.told(outcome, result), {}))
+
+    def _end(self, ending: Ending) -> None:
+        self._executions.leave(ending.running)
+        self._finisher.put(ending)
+
+    def _run(self, delivery: Delivery) -> Ending:
+        return self._ending_of(delivery.running, lambda: self._call(delivery), delivery.fields)
+
+    def _ending_of(self, running: Running, call: Callable[[], Any], fields: dict[bytes, bytes]) -> Ending:
+        try:
+            return self._ending(running, call(), fields)
+        except TaskFailed as error:
+            return Ending(running, "fail", error=error.message, ttl=self._failed_ttl)
+        except ExecutionStopped:
+            return Ending(running, "fail", error="Stopped by an operator", ttl=self._failed_ttl)
+        except Exception as error:  # boundary: whatever a job raises is its failure
+            log.warning("job %s failed: %s", running.job_id, one_line(f"{type(error).__name__}: {error}"))
+            ttl = int(fields.get(b"failure_ttl") or self._failed_ttl)
+            return Ending(running, "fail", error=traceback.format_exc(limit=-20), ttl=ttl)
+
+    def _call(self, delivery: Delivery) -> Any:
+        name, args, kwargs = delivery.call()
+        job = CrawlJob(delivery.running.job_id, connection=self._worker.connection)
+        job.restore(delivery.fields)
+        token = _current_job.set(job)
+        try:
+            return _function(name)(*args, **kwargs)
+        finally:
+            _current_job.reset(token)
+
+    def _ending(self, running: Running, value: Any, fields: dict[bytes, bytes]) -> Ending:
+        if isinstance(value, Later):
+            return Ending(running, "delay", due=value.due)
+        if isinstance(value, Released):
+            return Ending(running, "release")
+        if isinstance(value, Dropped):
+            return Ending(running, "drop")
+        ttl = int(fields.get(b"result_ttl") or self._worker.default_result_ttl)
+        return Ending(running, "ok", value=value, ttl=ttl)
+
+    def _perform_by_rq(self, delivery: Delivery) -> None:
+        """Callbacks, retries, repeats, groups: RQ's own methods carry them out."""
+        running = delivery.running
+        job = CrawlJob(running.job_id, connection=self._worker.connection)
+        job.restore(delivery.fields)
+        queue = CrawlQueue(running.queue, connection=self._worker.connection)
+        execution = Execution(running.execution_id, running.job_id, self._worker.connection, self._worker.name)
+        job.started_at = now()
+        try:
+            self._worker.perform_job(job, queue, execution)
+        except ExecutionStopped:
+            self._worker._stopped_job_id = job.id
+            self._worker.handle_job_failure(job, queue, exc_string="Stopped by an operator", execution=execution)
+        finally:
+            self._executions.leave(running)

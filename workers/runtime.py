@@ -1,0 +1,99 @@
+"""What the tasks of a process share, made once: store, queue, committer, fetcher, caches."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from redis import Redis
+
+from shared.models import Finish, Verdict
+from shared.queue import TaskQueue, connect
+from shared.settings import Settings
+from shared.store import Store, open_store
+from workers.committer import Committer
+from workers.egress import EgressPolicy
+from workers.fetch import Fetcher
+from workers.robots import RobotsCache
+
+_JOBS_SEEN = 64
+_URLS_SEEN = 200_000
+
+
+class SeenUrls:
+    """Keys of URLs that the store is known to have, per job: most links of a page are old news. Bounded."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: OrderedDict[int, set[int]] = OrderedDict()
+
+    def of(self, job_no: int) -> frozenset[int] | set[int]:
+        """The keys of a job, for membership tests only."""
+        with self._lock:
+            seen = self._jobs.setdefault(job_no, set())
+            self._jobs.move_to_end(job_no)
+            if len(self._jobs) > _JOBS_SEEN:
+                self._jobs.popitem(last=False)
+            return seen
+
+    def add(self, job_no: int, keys: Iterable[int]) -> None:
+        """Notes that the store has these now."""
+        seen = self.of(job_no)
+        with self._lock:
+            if isinstance(seen, set) and len(seen) < _URLS_SEEN:
+                seen.update(keys)
+
+    def note(self, finish: Finish, verdict: Verdict) -> None:
+        """The store has a recorded page's links now; where max_pages dropped some, it may not."""
+        if not verdict.full and finish.links:
+            self.add(finish.work.job.id, (link.url_hash for link in finish.links))
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The shared things of a worker process."""
+
+    settings: Settings
+    store: Store
+    queue: TaskQueue
+    committer: Committer
+    fetcher: Fetcher
+    robots: RobotsCache
+    seen: SeenUrls = field(default_factory=SeenUrls)
+
+    def close(self) -> None:
+        """Commits what is left and closes everything."""
+        self.committer.stop()
+        self.fetcher.close()
+        self.store.close()
+
+
+def build(settings: Settings, redis: Redis | None = None) -> Runtime:
+    """Makes a runtime and starts its committer. Raises SettingsError."""
+    redis = redis or connect(settings.required_redis_url)
+    store = open_store(settings.effective_database_url)
+    queue = TaskQueue(redis, settings.completed_ttl, settings.failed_ttl)
+    policy = EgressPolicy(settings.allow_private)
+    fetcher = Fetcher(settings.limits, policy, settings.user_agent, pool=settings.worker_threads)
+    committer = Committer(store, queue)
+    committer.start()
+    return Runtime(settings, store, queue, committer, fetcher, RobotsCache(fetcher, settings.user_agent))
+
+
+_lock = threading.Lock()
+_installed: Runtime | None = None
+
+
+def install(runtime: Runtime) -> None:
+    """Makes this the runtime of the process."""
+    global _installed
+    _installed = runtime
+
+
+def current() -> Runtime:
+    """The runtime of the process; a stock `rq worker` gets one from its environment on first use."""
+    global _installed
+    with _lock:
+        if _installed is None:
+            _installed = build(Settings.from_env())
+        return _installed

@@ -1,0 +1,209 @@
+"""requests on guarded sockets: every read ends at the request's deadline, every address is checked.
+
+`timeout=` of requests bounds one read only, so a server that drips bytes could hold a thread for hours.
+"""
+
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from certifi import where
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from shared.settings import FetchLimits
+from shared.urls import host_port, split
+from workers.egress import EgressPolicy, connect
+from workers.errors import (
+    BadResponse,
+    Cancelled,
+    ConnectionReset,
+    ConnectTimeout,
+    FetchError,
+    FirstByteTimeout,
+    TlsError,
+    TotalTimeout,
+)
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+#: bytes of status line and headers
+MAX_HEADERS = 256 * 1024
+#: hosts whose idle connections are kept
+MAX_POOLS = 256
+
+_local = threading.local()
+
+
+class Flight:
+    """One `Fetcher.get` on its way: its deadline, and what its sockets have seen so far."""
+
+    __slots__ = ("cancelled", "deadline", "limits", "policy", "received", "reused", "room", "started", "timeout")
+
+    def __init__(self, limits: FetchLimits, policy: EgressPolicy, cancelled: Callable[[], bool] | None) -> None:
+        self.limits = limits
+        self.policy = policy
+        self.cancelled = cancelled
+        self.deadline = time.monotonic() + limits.total
+        #: monotonic moment of the first byte sent, 0 before
+        self.started = 0.0
+        self.depart()
+
+    def depart(self) -> None:
+        """Starts one request of the flight. Raises Cancelled, TotalTimeout."""
+        self.received = 0
+        self.reused = True
+        self.room = MAX_HEADERS
+        self.timeout = min(self.limits.first_byte, self.remaining())
+        _local.flight = self
+
+    def remaining(self) -> float:
+        """Seconds to the deadline, above 0. Raises TotalTimeout after it, Cancelled when asked to stop."""
+        if self.cancelled is not None and self.cancelled():
+            raise Cancelled
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TotalTimeout(f"The response took longer than {self.limits.total:g} s")
+        return left
+
+    def receive(self, sock: socket.socket, read: Callable[..., int], *args: Any) -> int:
+        """One bounded `recv_into`. Raises the FetchError that says what went wrong."""
+        left = self.remaining()
+        if left < self.timeout:
+            self.timeout = left
+            sock.settimeout(left)
+        try:
+            count = read(*args)
+        except TimeoutError:
+            raise self._late() from None
+        except ssl.SSLError as error:
+            raise ConnectionReset(f"TLS connection broken: {error.reason or error}") from None
+        except OSError as error:
+            raise ConnectionReset(f"Connection broken: {error.strerror or error}") from None
+        self.received += count
+        if self.received > self.room:
+            raise BadResponse(f"The response headers are larger than {MAX_HEADERS} bytes")
+        return count
+
+    def _late(self) -> FetchError:
+        if self.deadline - time.monotonic() < 0.001:
+            return TotalTimeout(f"The response took longer than {self.limits.total:g} s")
+        if self.received:
+            return TotalTimeout(f"The response stalled for {self.timeout:g} s")
+        return FirstByteTimeout(f"No answer within {self.timeout:g} s")
+
+
+class _PlainSocket(socket.socket):
+    flight: Flight
+
+    def recv_into(self, buffer: "WriteableBuffer", nbytes: int = 0, flags: int = 0) -> int:
+        return self.flight.receive(self, super().recv_into, buffer, nbytes, flags)
+
+
+class _TlsSocket(ssl.SSLSocket):
+    flight: Flight
+
+    def recv_into(self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0) -> int:
+        return self.flight.receive(self, super().recv_into, buffer, nbytes, flags)
+
+
+class _Guarded(HTTPConnection):
+    """Connects through the egress policy and hands the thread's flight to its socket."""
+
+    def _new_conn(self) -> socket.socket:
+        flight: Flight = _local.flight
+        flight.reused = False
+        timeout = min(flight.limits.connect, flight.remaining())
+        return connect(_PlainSocket, self._dns_host, self.port, flight.policy, timeout)
+
+    def send(self, data: "ReadableBuffer | Any") -> None:
+        if self.sock is None:
+            self.connect()
+        flight: Flight = _local.flight
+        cast(_PlainSocket, self.sock).flight = flight
+        flight.started = flight.started or time.monotonic()
+        super().send(data)
+
+
+class _GuardedTls(_Guarded, HTTPSConnection):
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except TimeoutError:
+            raise ConnectTimeout(f"No TLS handshake with {self.host} in time") from None
+        except ssl.SSLError as error:
+            raise TlsError(f"TLS with {self.host}: {getattr(error, 'verify_message', '') or error}") from None
+        except OSError as error:
+            raise ConnectionReset(f"{self.host} broke off the TLS handshake: {error.strerror or error}") from None
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Guarded
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedTls
+
+
+class LeanAdapter(HTTPAdapter):
+    """HTTPAdapter without cookies, proxies and per-request URL parsing; `request.url` must be canonical."""
+
+    def __init__(self, size: int, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=1)
+        self._size = size
+        self._tls = tls or ssl.create_default_context()
+        if tls is None:
+            self._tls.load_verify_locations(where())
+        self._tls.sslsocket_class = _TlsSocket
+        self._pools: OrderedDict[str, HTTPConnectionPool] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get_connection_with_tls_context(self, request: PreparedRequest, *_: Any, **__: Any) -> HTTPConnectionPool:
+        """The pool of the request's origin; the one unused longest makes room for a new one."""
+        origin = split(cast(str, request.url))[0]
+        with self._lock:
+            pool = self._pools.get(origin) or self._pools.setdefault(origin, self._pool(origin))
+            self._pools.move_to_end(origin)
+            old = self._pools.popitem(last=False)[1] if len(self._pools) > MAX_POOLS else None
+        if old is not None:
+            old.close()
+        return pool
+
+    def _pool(self, origin: str) -> HTTPConnectionPool:
+        scheme, _, authority = origin.partition("://")
+        host, port = host_port(authority)
+        number = int(port) if port else None
+        if scheme == "https":
+            return _TlsPool(host, number, maxsize=self._size, ssl_context=self._tls)
+        return _Pool(host, number, maxsize=self._size)
+
+    def cert_verify(self, *_: Any, **__: Any) -> None:
+        """The shared context verifies; nothing to set up per request."""
+
+    def request_url(self, request: PreparedRequest, proxies: Mapping[str, str] | None = None) -> str:
+        """Path with query, as it stands in the canonical URL."""
+        return split(cast(str, request.url))[1]
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
+        """Only what Fetcher reads; from here on the body may be of any size."""
+        _local.flight.room = sys.maxsize
+        response = Response()
+        response.status_code = resp.status
+        response.raw = resp
+        return response
+
+    def close(self) -> None:
+        """Closes the idle connections of all hosts."""
+        with self._lock:
+            pools, self._pools = list(self._pools.values()), OrderedDict()
+        for pool in pools:
+            pool.close()
+        super().close()

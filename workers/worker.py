@@ -1,0 +1,229 @@
+"""An RQ worker that runs many jobs at once, in threads, and leaves standard RQ data behind.
+
+Jobs are taken and ended in batches by one Lua call each; leases are short and renewed by a heartbeat
+thread, so that what a killed worker held is free again within seconds. Callbacks, retries, repeats and
+dependents go through RQ's own methods. Why and how fast: docs/decisions.md, "The worker".
+"""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Worker
+from rq.command import parse_payload
+from rq.defaults import RQ_KEY_PREFIX
+from rq.job import Job
+from rq.queue import Queue
+from rq.suspension import is_suspended
+from rq.utils import utcformat
+from rq.worker import WorkerStatus
+
+from shared.errors import CrawlyardError, QueueUnavailable
+from shared.queue import ALL_QUEUES, WAKE_KEY, redis_errors, script
+from shared.rqtypes import CrawlJob, CrawlQueue, OrjsonSerializer
+from workers.executions import Executions
+from workers.finisher import Finisher
+from workers.heartbeat import LEASE_SECONDS, Heartbeat
+from workers.perform import Delivery, Performer, UnsignalledDeathPenalty
+
+log = logging.getLogger(__name__)
+
+#: most jobs taken in one call
+_BATCH = 20
+#: seconds that an idle worker waits for a wake-up before it looks itself
+_IDLE = 1.0
+#: seconds that halted jobs have for their next step
+_LAST_STEP = 3.0
+
+
+class ConcurrentWorker(Worker):
+    """Runs up to `threads` jobs at once."""
+
+    death_penalty_class = UnsignalledDeathPenalty
+    queue_class: type[Queue] = CrawlQueue
+    job_class: type[Job] = CrawlJob
+
+    def __init__(
+        self,
+        redis: Redis,
+        threads: int,
+        grace: float = 25.0,
+        queues: tuple[str, ...] = ALL_QUEUES,
+        completed_ttl: int = 600,
+        failed_ttl: int = 7 * 86_400,
+        heartbeat: Heartbeat | None = None,
+        executions: Executions | None = None,
+    ) -> None:
+        name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        made = [CrawlQueue(q, connection=redis) for q in queues]
+        super().__init__(
+            made,
+            name=name,
+            connection=redis,
+            serializer=OrjsonSerializer,
+            default_result_ttl=completed_ttl,
+            worker_ttl=30,
+        )
+        self._grace, self._forced = grace, False
+        self._take_script = script(redis, "dequeue")
+        self._slots = threading.Semaphore(threads)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="job")
+        self.running = executions or Executions()
+        self.finisher = Finisher(redis, name, self._enqueue_dependents)
+        self._performer = Performer(self, self.running, self.finisher, failed_ttl)
+        self._heartbeat = heartbeat or Heartbeat(self.running)
+
+    def _set_connection(self, connection: Redis) -> Redis:
+        # RQ would allow a command minutes to hang; nothing here blocks for longer than a second
+        return connection
+
+    # -- the loop ---------------------------------------------------------------
+
+    def work(self, burst: bool = False, *_args: Any, **_options: Any) -> bool:
+        """Takes and runs jobs until SIGTERM or SIGINT, or until the queues are empty in burst mode."""
+        self.bootstrap("WARNING")
+        self._install_signal_handlers()  # type: ignore[no-untyped-call]
+        self.finisher.start()
+        self._heartbeat.begin(self)
+        try:
+            self._run_loop(burst)
+        finally:
+            self._drain()
+            self._heartbeat.end()
+            self.finisher.stop()
+            self._bury()
+        return True
+
+    def _run_loop(self, burst: bool) -> None:
+        while not self._stop_requested:
+            free = self._acquire()
+            try:
+                taken = self._take(free)
+            except QueueUnavailable as error:
+                log.warning("%s: waiting", error.message)
+                taken = []
+                time.sleep(_IDLE)
+            ready = self._ready(taken)
+            for delivery in ready:
+                self._pool.submit(self._perform, delivery)
+            self._release(free - len(ready))
+            if not taken:
+                if burst and free and not len(self.running):
+                    return
+                self._idle()
+
+    def _ready(self, taken: list[Delivery]) -> list[Delivery]:
+        """What is to be performed of what was taken."""
+        for delivery in taken:
+            self.running.add(delivery.running)
+        try:
+            return self._performer.admit(taken)
+        except CrawlyardError as error:
+            # not admitted: the leases run out and the sweep puts the tasks back
+            log.warning("%d jobs cannot be started: %s", len(taken), error.message)
+            for delivery in taken:
+                self.running.leave(delivery.running)
+            return []
+
+    def _acquire(self) -> int:
+        """Waits for a free slot and takes those that are free, up to a batch."""
+        while not self._slots.acquire(timeout=_IDLE):
+            if self._stop_requested:
+                return 0
+        n = 1
+        while n < _BATCH and self._slots.acquire(blocking=False):
+            n += 1
+        return n
+
+    def _release(self, n: int) -> None:
+        if n > 0:
+            self._slots.release(n)
+
+    def _take(self, k: int) -> list[Delivery]:
+        if self._stop_requested or k <= 0:
+            return []
+        now = datetime.now(UTC)
+        args: list[str | float] = [RQ_KEY_PREFIX, self.name, utcformat(now), now.timestamp(), LEASE_SECONDS, k]
+        with redis_errors():
+            taken = self._take_script(keys=self.queue_names(), args=[*args, *(uuid.uuid4().hex for _ in range(k))])
+        return [Delivery.from_reply(*reply) for reply in taken]
+
+    def _perform(self, delivery: Delivery) -> None:
+        try:
+            self._performer.perform(delivery)
+        except BaseException:  # boundary: a slot must come back whatever happened
+            log.exception("job %s ended the hard way", delivery.running.job_id)
+        finally:
+            self._slots.release()
+
+    def _idle(self) -> None:
+        """Waits for the next enqueue; what stock RQ tools enqueue is seen after a second at most."""
+        try:
+            suspended = is_suspended(self.connection)
+            self._set_idle_state(suspended)
+            self.connection.blpop([WAKE_KEY], timeout=_IDLE)
+        except RedisError as error:
+            log.warning("Redis is away: %s", str(error)[:200])
+            time.sleep(_IDLE)
+
+    def _set_idle_state(self, suspended: bool) -> None:
+        state = WorkerStatus.SUSPENDED if suspended else WorkerStatus.BUSY if len(self.running) else WorkerStatus.IDLE
+        if self.get_state() != state:
+            self.set_state(state)
+
+    # -- the end ----------------------------------------------------------------
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """SIGTERM, SIGINT: take nothing more. A second signal stops what runs at its next step."""
+        signal.signal(signal.SIGINT, self.request_force_stop)
+        signal.signal(signal.SIGTERM, self.request_force_stop)
+        self._stop_requested = True
+
+    def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
+        """A second signal: no more grace."""
+        self._forced = True
+        # not from inside the handler: it may have interrupted the holder of the lock that this takes
+        threading.Thread(target=self.running.halt_all, daemon=True).start()
+
+    def _drain(self) -> None:
+        """Lets running jobs end within the grace, then stops the rest at their next step, to be put back."""
+        self._pool.shutdown(wait=False)
+        self.running.wait_until_idle(self._grace, unless=lambda: self._forced)
+        self.running.halt_all()
+        self.running.wait_until_idle(_LAST_STEP)
+
+    def _bury(self) -> None:
+        try:
+            self.register_death()  # type: ignore[no-untyped-call]
+            self.unsubscribe()  # type: ignore[no-untyped-call]
+        except RedisError as error:
+            log.warning("Redis is away: %s", str(error)[:200])
+
+    # -- commands ---------------------------------------------------------------
+
+    def handle_payload(self, message: Any) -> None:
+        """`rq`'s commands. RQ's own stop-job knows one job a worker: here it may be any of those running."""
+        payload = parse_payload(message)
+        if payload["command"] == "stop-job":
+            self.running.stop(job_id=payload.get("job_id"))
+        else:
+            super().handle_payload(message)  # type: ignore[no-untyped-call]
+
+    def request_stop_execution(self, execution_id: str) -> None:
+        """Stops one execution."""
+        self.running.stop(execution_id=execution_id)
+
+    def _enqueue_dependents(self, job_id: str, queue: str) -> None:
+        with redis_errors():
+            job = CrawlJob.fetch(job_id, connection=self.connection)
+            CrawlQueue(queue, connection=self.connection).enqueue_dependents(job)
