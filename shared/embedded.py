@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from shared.errors import QueueUnavailable
@@ -90,12 +91,12 @@ def start_redis(home: Path) -> EmbeddedRedis:
     """
     binary = redis_binary()
     folder = home / "redis"
-    lock = FileLock(folder / "lock", f"another Redis server runs in {folder}")
-    try:
-        return EmbeddedRedis(binary, folder, lock)
-    except BaseException:
-        lock.release()
-        raise
+    with ExitStack() as undo:
+        lock = FileLock(folder / "lock", f"another Redis server runs in {folder}")
+        undo.callback(lock.release)
+        server = EmbeddedRedis(binary, folder, lock)
+        undo.pop_all()
+    return server
 
 
 def redis_binary() -> str:

@@ -69,7 +69,9 @@ def _parsed(url: str, base: str | None) -> str:
 
 def _tidy(href: str) -> str:
     """`href` is as WHATWG serialises it: the path is never empty, the host lower case."""
-    href = href.partition("#")[0].removesuffix("?")
+    href = href.partition("#")[0]
+    if href.endswith("?") and href.count("?") == 1:  # `??` is a query of one question mark
+        href = href[:-1]
     if "@" in href:
         scheme, authority, rest = _pieces(href)
         href = f"{scheme}://{authority.rpartition('@')[2]}{rest}"
@@ -121,17 +123,35 @@ class Resolver:
     def __init__(self, base: str) -> None:
         self._base = base
         self._origin, path = split(base)
-        path = path.partition("?")[0]
-        self._folder = self._origin + path[: path.rindex("/") + 1]
-        self._room = MAX_URL - len(self._folder)
+        folder = self._origin + path[: path.partition("?")[0].rindex("/") + 1]
+        #: the folder of the base, the one above, and so on up to the root
+        self._folders = [folder]
+        self._room = MAX_URL - len(folder)
 
     def resolve(self, ref: str) -> str:
         """Raises InvalidUrl as `canonicalise` does."""
-        if len(ref) < self._room and ref[:1] != "?" and ref and _PLAIN_PATH(ref):
-            return (self._origin if ref[0] == "/" else self._folder) + ref
-        if ref[:1].isalnum() or ref[:1] in (".", "/"):  # then only the folder of the base matters
-            return _joined(ref, self._folder)
+        first = ref[:1]
+        if first == "/" or first.isalnum():
+            if len(ref) < self._room and _PLAIN_PATH(ref):
+                return (self._origin if first == "/" else self._folders[0]) + ref
+            return canonicalise(ref, self._base) if ref[:4] == "http" else _joined(ref, self._folders[0])
+        if first == ".":
+            return self._relative(ref)
         return canonicalise(ref, self._base)
+
+    def _relative(self, ref: str) -> str:
+        up, rest = 0, ref
+        while rest[:3] == "../":
+            up, rest = up + 1, rest[3:]
+        if up and len(rest) < self._room and rest[:1] not in ("", "/", "?") and _PLAIN_PATH(rest):
+            return self._folder(up) + rest
+        return _joined(ref, self._folders[0])
+
+    def _folder(self, up: int) -> str:
+        folders, root = self._folders, len(self._origin)
+        while len(folders) <= up and len(folders[-1]) > root + 1:
+            folders.append(folders[-1][: folders[-1].rindex("/", root, -1) + 1])
+        return folders[min(up, len(folders) - 1)]
 
 
 @lru_cache(maxsize=10_000)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -95,7 +96,7 @@ class Site:
         self._server.server_close()
 
     @contextlib.contextmanager
-    def recording(self, path: str, headers: Mapping[str, str]) -> Iterator[None]:
+    def recording(self, path: str, headers: Message) -> Iterator[None]:
         """Counts a request while it is being answered."""
         with self._lock:
             self._requests.append(Request(path, time.monotonic(), {k.lower(): v for k, v in headers.items()}))

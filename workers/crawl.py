@@ -23,6 +23,7 @@ from workers.fetch import Response
 from workers.parse import ParsedPage, is_html, parse_html
 from workers.retry import Answer, Failed, RetryAt, RetryPolicy, SnoozeUntil, decide
 from workers.runtime import Runtime
+from workers.twins import directory_twin
 
 POLICY = RetryPolicy()
 _NOT_ALLOWED = "robots.txt does not allow this page"
@@ -87,21 +88,22 @@ def _went_elsewhere(work: Work, response: Response) -> bool:
 
 
 def _redirected(ctx: Runtime, work: Work, response: Response, fetched: Fetched, halted: Callable[[], bool]) -> Finish:
-    """One page, one row: the page that the redirects led to gets its own, if it is part of the crawl."""
-    links = tuple(new_links(ctx, work, [response.url], halted)) if work.job.options.mode is JobMode.CRAWL else ()
+    """The page that redirects led to gets its own row, if it is part of the crawl."""
     if work.job.options.mode is not JobMode.CRAWL or not in_scope(work, response.url):
         return Finish(work, TaskState.COMPLETED, fetched, documents=1)
-    first = response.history[0].status_code
-    skipped = Fetched(first, fetched.response_time, None, None, fetched.cache_status)
-    reason = f"Redirects to {response.url}"[:500]
-    return Finish(work, TaskState.SKIPPED, skipped, error=reason, links=links, documents=1)
+    first = Fetched(response.history[0].status_code, fetched.response_time, cache_status=fetched.cache_status)
+    return _skipped(ctx, work, first, response.url, f"Redirects to {response.url}", halted)
 
 
 def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, halted: Callable[[], bool]) -> Finish:
     page = _parsed(response)
     links: tuple[NewLink, ...] = ()
-    if page is not None and work.job.options.find_links and work.job.options.mode is JobMode.CRAWL:
-        links = tuple(new_links(ctx, work, page.links, halted))
+    if page is not None and work.job.options.mode is JobMode.CRAWL:
+        folder = directory_twin(ctx, response, page, lambda url: _is_allowed(ctx, work, url, halted), halted)
+        if folder is not None:
+            return _skipped(ctx, work, fetched, folder, f"Same page as {folder}", halted)
+        if work.job.options.find_links:
+            links = tuple(new_links(ctx, work, page.links, halted))
     return Finish(
         work,
         TaskState.COMPLETED,
@@ -111,6 +113,18 @@ def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, h
         facts=_facts(response, page),
         documents=1,
     )
+
+
+def _skipped(
+    ctx: Runtime, work: Work, fetched: Fetched, instead: str, reason: str, halted: Callable[[], bool]
+) -> Finish:
+    """One page, one row: the page has its own row under another URL."""
+    links = tuple(new_links(ctx, work, [instead], halted))
+    return Finish(work, TaskState.SKIPPED, fetched, error=reason[:500], links=links, documents=1)
+
+
+def _is_allowed(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -> bool:
+    return in_scope(work, url) and _forbidden(ctx, urls.split(url)[0], url, halted) is None
 
 
 def _parsed(response: Response) -> ParsedPage | None:

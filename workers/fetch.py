@@ -8,20 +8,18 @@ from ssl import SSLContext
 from typing import Any, NamedTuple
 
 from requests import PreparedRequest, RequestException
-from urllib3.exceptions import ClosedPoolError, HTTPError
-from urllib3.exceptions import IncompleteRead as CutShort
+from urllib3.exceptions import HTTPError
 
 from shared.errors import InvalidUrl
 from shared.settings import FetchLimits
-from shared.urls import canonicalise
+from shared.urls import MAX_URL, canonicalise
+from workers.causes import translated
 from workers.decode import ACCEPT_ENCODING, decode
 from workers.egress import EgressPolicy
 from workers.errors import (
-    BadResponse,
     BadUrl,
     BodyTooLarge,
     ConnectionReset,
-    FetchError,
     RedirectLoop,
     TooManyRedirects,
 )
@@ -29,8 +27,8 @@ from workers.sockets import Flight, LeanAdapter
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 65_536
-#: of one header's value, as kept
-_MAX_VALUE = 4096
+#: of one header's value, as kept; over MAX_URL, so that a cut Location is never followed
+_MAX_VALUE = MAX_URL + 8
 #: read and counted, but not kept
 _UNREAD = ("image/", "video/", "audio/", "font/", "application/pdf", "application/zip", "application/java-archive")
 #: never sent to another origin than the one they were given for
@@ -227,24 +225,3 @@ def _as_utf8(header: str) -> str:
         return header.encode("latin-1").decode()
     except UnicodeError:
         return header
-
-
-def translated(error: BaseException) -> FetchError:
-    """The FetchError for an exception of requests, urllib3 or http.client."""
-    for cause in _causes(error):
-        if isinstance(cause, (ConnectionError, CutShort, http.client.IncompleteRead, ClosedPoolError)):
-            return ConnectionReset("The server closed the connection before the response was complete")
-        if isinstance(cause, http.client.HTTPException):
-            return BadResponse(f"Not a valid HTTP response: {cause or type(cause).__name__}")
-    return BadResponse(f"Not a valid HTTP response: {error}")
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """Innermost first: the outer ones only wrap it."""
-    found: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in found and len(found) < 10:
-        found.append(current)
-        inner = [arg for arg in current.args if isinstance(arg, BaseException)]
-        current = inner[-1] if inner else current.__cause__ or current.__context__
-    return found[::-1]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
-from rq.defaults import RQ_KEY_PREFIX
+from rq.defaults import RQ_KEY_PREFIX, UNSERIALIZABLE_RETURN_VALUE_PAYLOAD
 from rq.utils import utcformat
 
 from shared.errors import QueueUnavailable
@@ -50,7 +50,12 @@ class Ending:
 
 
 def _encoded(value: Any) -> bytes:
-    return b"" if value is None else base64.b64encode(OrjsonSerializer.dumps(value))
+    if value is None:
+        return b""
+    try:
+        return base64.b64encode(OrjsonSerializer.dumps(value))
+    except TypeError:
+        return base64.b64encode(OrjsonSerializer.dumps(UNSERIALIZABLE_RETURN_VALUE_PAYLOAD))
 
 
 class Finisher(threading.Thread):

@@ -22,6 +22,9 @@ _FOLLOWED = frozenset({"next", "canonical", "alternate"})
 _NODES = "a,area,link,base,meta,title"
 _INVISIBLE = ["script", "style", "noscript", "template"]
 
+#: not hashed: pages are re-indented without being changed
+_SPACE = b" \t\r\n\f"
+
 _RAW_LINK = re.compile(rb"<a\s[^<>]{0,2000}?\bhref\s*=\s*[\"']?([^\"'\s<>]{1,8192})", re.I)
 _RAW_TITLE = re.compile(rb"<title[^<>]{0,200}>([^<]{0,2000})", re.I).search
 _HTML_START = re.compile(rb"\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype\s+html|html|head|body|title)\b", re.I | re.S).match
@@ -72,7 +75,7 @@ def parse_html(body: bytes, url: str, content_type: str | None) -> ParsedPage:
     tree.strip_tags(_INVISIBLE)
     root = tree.body or tree.root
     text = root.text() if root else ""
-    return _page(found, url, " ".join(text.split()).encode("utf-8", "replace"), truncated)
+    return _page(found, url, text.encode("utf-8", "replace"), truncated)
 
 
 def _page(found: _Found, url: str, text: bytes, truncated: bool) -> ParsedPage:
@@ -83,7 +86,7 @@ def _page(found: _Found, url: str, text: bytes, truncated: bool) -> ParsedPage:
         links=links,
         canonical=next(iter(_resolved((found.canonical,), resolver)), None) if found.canonical else None,
         noindex=not found.robots.isdisjoint({"noindex", "none"}),
-        content_hash=blake2b(text, digest_size=16).hexdigest(),
+        content_hash=blake2b(text.translate(None, _SPACE), digest_size=16).hexdigest(),
         truncated=truncated,
     )
 

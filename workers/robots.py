@@ -33,7 +33,7 @@ class RobotsRules:
         #: seconds between two requests, None where nothing is said
         self.crawl_delay: float | None = _bounded(parsed.crawl_delay(token))
         # A page is asked for when found, when claimed and when redirected to.
-        self._allows = lru_cache(maxsize=1_024)(lambda url: parsed.can_fetch(url, token))
+        self._allows = lru_cache(maxsize=512)(lambda url: parsed.can_fetch(url, token))
 
     def allows(self, url: str) -> bool:
         """Whether the canonical `url` may be fetched."""

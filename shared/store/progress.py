@@ -70,4 +70,4 @@ def _running(conn: Connection, job_nos: Collection[int]) -> dict[int, int]:
         .where(tasks.c.state == TaskState.RUNNING, tasks.c.kind == TaskKind.CRAWL_PAGE)
         .group_by(tasks.c.job_id)
     )
-    return {job_no: n for job_no, n in conn.execute(query)}
+    return {row[0]: row[1] for row in conn.execute(query)}

@@ -2,6 +2,8 @@
 
 import gzip
 import socket
+import ssl
+import subprocess
 import threading
 import time
 import zlib
@@ -289,3 +291,36 @@ def _serve_twice(server: socket.socket) -> None:
 def test_elapsed_counts_the_server_and_redirects_only(fetcher: Fetcher) -> None:
     with Site({"/": redirect("/b"), "/b": html("x")}, delay=0.1) as site:
         assert 200 <= fetcher.get(site.url()).elapsed_ms < 400
+
+
+@pytest.fixture(scope="module")
+def tls_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """(certificate, key) of 127.0.0.1, signed by itself."""
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
+    command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout {key} -out {cert}"
+    subprocess.run([*command.split(), "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    return cert, key
+
+
+def secure(site: Site, files: tuple[str, str]) -> Site:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*files)
+    site._server.socket = context.wrap_socket(site._server.socket, server_side=True)
+    return site
+
+
+def test_tls_works_is_kept_alive_and_bounded(tls_files: tuple[str, str]) -> None:
+    trust = ssl.create_default_context(cafile=tls_files[0])
+    fetcher = Fetcher(LIMITS, EgressPolicy(("127.0.0.1",)), "t", tls=trust)
+    with secure(Site({"/": html("secure"), "/drip": sites.body_drip()}), tls_files) as site:
+        bodies = {fetcher.get(f"https://{site.host}/").body for _ in range(3)}
+        assert bodies == {html("secure")[2]}
+        assert next(iter(fetcher._adapter._pools.values())).num_connections == 1
+        with pytest.raises(errors.TotalTimeout):
+            fetcher.get(f"https://{site.host}/drip")
+
+
+def test_an_unknown_authority_is_a_tls_error(fetcher: Fetcher, tls_files: tuple[str, str]) -> None:
+    with secure(Site(), tls_files) as site, pytest.raises(errors.TlsError, match="certificate"):
+        fetcher.get(f"https://{site.host}/")

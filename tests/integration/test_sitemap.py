@@ -11,7 +11,7 @@ from tests import site as sites
 from tests.site import Page, Site, redirect
 from workers import sitemap
 from workers.egress import EgressPolicy
-from workers.errors import Cancelled
+from workers.errors import BodyTooLarge, Cancelled
 from workers.fetch import Fetcher
 from workers.sitemap import SitemapReader, entries, iter_sitemap
 
@@ -133,7 +133,7 @@ def test_a_gzip_bomb_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     body = gzip.compress(urlset("/a")[2] + b" " * 100_000_000, 1)
     reader = entries(body)
     assert next(reader) == (False, "http://e.com/a")
-    with pytest.raises(sitemap.BodyTooLarge):
+    with pytest.raises(BodyTooLarge):
         next(reader)
 
 

@@ -40,7 +40,10 @@ def test_times_are_for_people(seconds: float, text: str) -> None:
 
 
 def test_the_csv_file_has_every_task_and_no_formula(tmp_path: Path) -> None:
-    tasks = [{"url": "=cmd()", "status": "completed", "status_code": 200}, {"url": "https://x/,\"'"}]
+    tasks: list[dict[str, object]] = [
+        {"url": "=cmd()", "status": "completed", "status_code": 200},
+        {"url": "https://x/,\"'"},
+    ]
     assert write_csv(tmp_path / "out.csv", tasks) == 2
     with open(tmp_path / "out.csv", newline="") as file:
         rows = list(csv.DictReader(file))

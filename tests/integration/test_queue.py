@@ -1,0 +1,178 @@
+"""The queue on a real Redis, read back with RQ's own classes."""
+
+import time
+
+from rq.registry import FailedJobRegistry, FinishedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
+
+from shared import ids
+from shared.clock import SECOND, now_us
+from shared.models import Dispatch, TaskKind
+from shared.queue import Counts, TaskQueue
+from shared.rqtypes import CrawlJob, CrawlQueue
+from workers.executions import Running
+from workers.finisher import Ending, Finisher
+
+PAGE = Dispatch(ids.pack(1, 2), TaskKind.CRAWL_PAGE, 1_700_000_000_000)
+OTHER = Dispatch(ids.pack(1, 3), TaskKind.CRAWL_PAGE, 1_700_000_000_000)
+DISCOVERY = Dispatch(ids.pack(1, 1), TaskKind.DISCOVER_PAGES, 1_700_000_000_000)
+
+
+def rq_queue(queue: TaskQueue, name: str = "crawl") -> CrawlQueue:
+    return CrawlQueue(name, connection=queue.redis)
+
+
+def take(queue: TaskQueue, k: int = 1, lease: int = 10) -> list[Running]:
+    from shared.queue import script
+
+    args = ["rq", "w1", "2026-01-01T00:00:00.000000Z", time.time(), lease, k, *(f"e{i}{time.time()}" for i in range(k))]
+    reply = script(queue.redis, "dequeue")(keys=["discover", "crawl"], args=args)
+    return [Running(r[0].decode(), r[1].decode(), r[2].decode()) for r in reply]
+
+
+def finish(queue: TaskQueue, *endings: Ending) -> None:
+    Finisher(queue.redis, "w1", lambda *_: None).finish(list(endings))
+
+
+def test_it_works(queue: TaskQueue) -> None:
+    assert queue.enqueue([PAGE, DISCOVERY]) == 2
+    job = CrawlJob.fetch(PAGE.rq_id, connection=queue.redis)
+    assert (job.func_name, job.args, job.origin) == ("workers.tasks.crawl_page", [PAGE.rq_id], "crawl")
+    assert rq_queue(queue).job_ids == [PAGE.rq_id]
+    assert queue.counts() == Counts(waiting=2)
+
+
+def test_enqueueing_again_changes_nothing(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    assert queue.enqueue([PAGE]) == 0
+    assert rq_queue(queue).job_ids == [PAGE.rq_id]
+
+
+def test_a_running_task_is_not_enqueued(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    take(queue)
+    assert queue.enqueue([PAGE]) == 0
+
+
+def test_a_task_whose_worker_died_is_enqueued_and_leaves_no_marks(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (running,) = take(queue)
+    queue.redis.delete(f"rq:execution:{running.job_id}:{running.execution_id}")
+    assert queue.enqueue([PAGE]) == 1
+    assert queue.counts() == Counts(waiting=1)
+
+
+def test_front_goes_first(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    queue.enqueue([Dispatch(OTHER.task_id, OTHER.kind, OTHER.job_ms, at_front=True)])
+    assert rq_queue(queue).job_ids == [OTHER.rq_id, PAGE.rq_id]
+
+
+def test_taking_marks_a_job_started_as_rq_does(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (running,) = take(queue)
+    job = CrawlJob.fetch(PAGE.rq_id, connection=queue.redis)
+    registry = StartedJobRegistry(queue=rq_queue(queue))
+    assert (job.get_status().value, job.worker_name) == ("started", "w1")
+    assert registry.get_job_and_execution_ids(cleanup=False) == [(PAGE.rq_id, running.execution_id)]
+    assert [e.id for e in job.get_executions()] == [running.execution_id]
+
+
+def test_discovery_is_taken_before_pages(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE, DISCOVERY])
+    assert [r.queue for r in take(queue, 2)] == ["discover", "crawl"]
+
+
+def test_a_success_leaves_what_rq_leaves(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (running,) = take(queue)
+    finish(queue, Ending(running, "ok", value={"statusCode": 200}, ttl=60))
+    job = CrawlJob.fetch(PAGE.rq_id, connection=queue.redis)
+    assert (job.is_finished, job.return_value()) == (True, {"statusCode": 200})
+    assert PAGE.rq_id in FinishedJobRegistry(queue=rq_queue(queue))
+    assert queue.counts() == Counts(completed=1)
+    assert 0 < queue.redis.ttl(job.key) <= 60
+
+
+def test_a_failure_leaves_what_rq_leaves(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (running,) = take(queue)
+    finish(queue, Ending(running, "fail", error="HTTP 404", ttl=60))
+    job = CrawlJob.fetch(PAGE.rq_id, connection=queue.redis)
+    latest = job.latest_result()
+    assert job.is_failed
+    assert latest is not None and latest.exc_string == "HTTP 404"
+    assert PAGE.rq_id in FailedJobRegistry(queue=rq_queue(queue))
+
+
+def test_a_delayed_task_is_scheduled_as_rq_does(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (running,) = take(queue)
+    finish(queue, Ending(running, "delay", due=int(time.time()) + 60))
+    assert PAGE.rq_id in ScheduledJobRegistry(queue=rq_queue(queue))
+    assert queue.counts() == Counts(delayed=1)
+    assert queue.enqueue([PAGE]) == 0
+    assert queue.enqueue([PAGE], due=True) == 1
+    assert queue.counts() == Counts(waiting=1)
+
+
+def test_who_lost_its_lease_cannot_end_what_another_runs(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (lost,) = take(queue)
+    queue.redis.delete(f"rq:execution:{lost.job_id}:{lost.execution_id}")
+    queue.enqueue([PAGE])
+    take(queue)
+    finish(queue, Ending(lost, "fail", error="late"))
+    assert queue.counts() == Counts(active=1)
+
+
+def test_an_ending_after_flushall_leaves_nothing(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (running,) = take(queue)
+    queue.redis.flushall()
+    finish(queue, Ending(running, "ok", value=1))
+    assert queue.redis.keys("*") == []
+
+
+def test_a_released_task_is_first_in_its_queue(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE, OTHER])
+    (running,) = take(queue)
+    finish(queue, Ending(running, "release"))
+    assert rq_queue(queue).job_ids == [PAGE.rq_id, OTHER.rq_id]
+
+
+def test_scheduling_registers_once(queue: TaskQueue) -> None:
+    queue.schedule([PAGE], now_us() + 60 * SECOND)
+    queue.schedule([PAGE], now_us() + 60 * SECOND)
+    assert queue.counts() == Counts(delayed=1)
+
+
+def test_removing_leaves_nothing(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    queue.schedule([OTHER], now_us() + 60 * SECOND)
+    queue.remove([PAGE, OTHER])
+    assert queue.counts() == Counts()
+    assert queue.redis.keys("rq:job:*") == []
+
+
+def test_a_suspended_worker_takes_nothing(queue: TaskQueue) -> None:
+    from rq.suspension import resume, suspend
+
+    queue.enqueue([PAGE])
+    suspend(queue.redis)
+    assert take(queue) == []
+    resume(queue.redis)
+    assert len(take(queue)) == 1
+
+
+def test_a_paused_queue_is_passed_over(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE, DISCOVERY])
+    queue.redis.sadd("crawlyard:paused", "discover")
+    assert [r.queue for r in take(queue, 2)] == ["crawl"]
+
+
+def test_no_job_is_pickled(queue: TaskQueue) -> None:
+    import zlib
+
+    queue.enqueue([PAGE])
+    data = queue.redis.hget(f"rq:job:{PAGE.rq_id}", "data")
+    assert data is not None and zlib.decompress(data).startswith(b'["workers.tasks.crawl_page"')
