@@ -11,5 +11,7 @@ def configure(level: str, process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("rq", "rq.worker", "rq.queue", "rq_scheduler", "urllib3", "alembic"):
+    for noisy in ("rq", "rq.worker", "rq.queue", "rq_scheduler", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # it logs a traceback for each malformed header that a hostile server sends
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
