@@ -1,0 +1,23 @@
+"""A running system for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.system import System
+from tests.site import Site, linked_site
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """200 pages on loopback, each 20 ms away."""
+    with Site(linked_site(200), delay=0.02) as made:
+        yield made
+
+
+@pytest.fixture
+def system(tmp_path: Path, sqlite_url: str, site: Site) -> Iterator[System]:
+    """The Procfile's processes on SQLite, allowed to reach the site; not started yet."""
+    with System(tmp_path, sqlite_url, CRAWLYARD_ALLOW_PRIVATE=site.host) as made:
+        yield made
