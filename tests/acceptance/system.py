@@ -79,7 +79,7 @@ class System:
     def _is_ready(self) -> bool:
         try:
             return requests.get(self.url("/readyz"), timeout=2).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def url(self, path: str) -> str:
