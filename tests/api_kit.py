@@ -61,14 +61,14 @@ class Api:
         headers = {"Authorization": f"Bearer {secret or self.secret}"} | kwargs.pop("headers", {})
         return self.client.open(path, method=method, headers=headers, **kwargs)
 
-    def get(self, path: str, status: int = 200, **params: Any) -> Any:
-        answer = self.call("GET", path, query_string=params)
-        assert answer.status_code == status, answer.text
+    def get(self, path: str, expect: int = 200, /, **params: Any) -> Any:
+        answer = self.call("GET", path, query_string=params or None)
+        assert answer.status_code == expect, answer.text
         return answer.json
 
-    def post(self, path: str, body: Any = None, status: int = 200, **kwargs: Any) -> Any:
+    def post(self, path: str, body: Any = None, expect: int = 200, **kwargs: Any) -> Any:
         answer = self.call("POST", path, json={} if body is None else body, **kwargs)
-        assert answer.status_code == status, answer.text
+        assert answer.status_code == expect, answer.text
         return answer.json
 
     # -- a crawl without workers ------------------------------------------------

@@ -22,7 +22,7 @@ from shared.rqtypes import CrawlJob, CrawlQueue
 from workers import runtime
 from workers import tasks as tasks_module
 from workers.errors import Cancelled, one_line
-from workers.executions import Executions, ExecutionStopped, Running
+from workers.executions import Executions, ExecutionStopped, Halt, Running
 from workers.finisher import Ending, Finisher
 from workers.results import Dropped, Later, Released, TaskFailed
 from workers.runtime import Runtime
@@ -128,6 +128,9 @@ class Performer:
         ctx = runtime.current()
         try:
             outcome = tasks_module.STEPS[function](ctx, work, running.halted)
+            if running.halt is Halt.STOPPED:
+                # stopped between its last look and its end: the operator's word counts
+                raise Cancelled
         except Cancelled:
             halted = tasks_module.halted(running.halt, work)
             if halted is None:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 MAX_HEADERS = 256 * 1024
 #: hosts whose idle connections are kept
 MAX_POOLS = 256
+#: seconds that one wait for bytes lasts at most
+_SLICE = 1.0
 
 _local = threading.local()
 
@@ -76,25 +78,28 @@ class Flight:
 
     def receive(self, sock: socket.socket, read: Callable[..., int], *args: Any) -> int:
         """One bounded `recv_into`. Raises the FetchError that says what went wrong."""
-        left = self.remaining()
-        if left < self.timeout:
-            self.timeout = left
-            sock.settimeout(left)
-        try:
-            count = read(*args)
-        except TimeoutError:
-            raise self._late() from None
-        except ssl.SSLError as error:
-            raise ConnectionReset(f"TLS connection broken: {error.reason or error}") from None
-        except OSError as error:
-            raise ConnectionReset(f"Connection broken: {error.strerror or error}") from None
+        started = time.monotonic()
+        while True:
+            left = min(self.remaining(), self.timeout - (time.monotonic() - started))
+            # in slices, so that a cancel is heard while the server says nothing
+            sock.settimeout(max(min(left, _SLICE), 0.001))
+            try:
+                count = read(*args)
+                break
+            except TimeoutError:
+                if left <= _SLICE:
+                    raise self._late() from None
+            except ssl.SSLError as error:
+                raise ConnectionReset(f"TLS connection broken: {error.reason or error}") from None
+            except OSError as error:
+                raise ConnectionReset(f"Connection broken: {error.strerror or error}") from None
         self.received += count
         if self.received > self.room:
             raise BadResponse(f"The response headers are larger than {MAX_HEADERS} bytes")
         return count
 
     def _late(self) -> FetchError:
-        if self.deadline - time.monotonic() < 0.001:
+        if self.deadline - time.monotonic() < 0.005:
             return TotalTimeout(f"The response took longer than {self.limits.total:g} s")
         if self.received:
             return TotalTimeout(f"The response stalled for {self.timeout:g} s")

@@ -253,7 +253,7 @@ def test_cancelling_again_gives_the_same_answer(api: Api) -> None:
 def test_a_completed_job_cannot_be_cancelled(api: Api) -> None:
     uid = api.crawl(["/"])
     api.finish(uid, 2, TaskState.COMPLETED)
-    assert api.post(f"/v1/jobs/{uid}/cancel", status=409)["code"] == "CONFLICT"
+    assert api.post(f"/v1/jobs/{uid}/cancel", expect=409)["code"] == "CONFLICT"
 
 
 def test_ids_are_accepted_in_either_spelling(api: Api) -> None:
@@ -261,6 +261,8 @@ def test_ids_are_accepted_in_either_spelling(api: Api) -> None:
     assert api.get(f"/v1/jobs/{uid.replace('-', '')}")["id"] == uid
 
 
-@pytest.mark.parametrize("change", [lambda u: "x", lambda u: u[:-1] + "f", lambda u: "00000000" + u[8:], lambda u: u + "0"])
+@pytest.mark.parametrize(
+    "change", [lambda u: "x", lambda u: u[:-1] + "f", lambda u: "00000000" + u[8:], lambda u: u + "0"]
+)
 def test_a_malformed_or_unknown_id_is_not_found(api: Api, change: Any) -> None:
     assert api.get(f"/v1/jobs/{change(api.submit())}", 404)["code"] == "NOT_FOUND"
