@@ -40,7 +40,7 @@ def run(settings: Settings) -> None:
     queue = TaskQueue(redis, settings.completed_ttl, settings.failed_ttl)
     queue.ping()
     migrate.require_current(store)
-    loop = Loop(steps(store, queue))
+    loop = Loop(steps(store, queue, settings.retention_days))
     loop.start()
     run_cron(redis, ended)
     loop.stop()

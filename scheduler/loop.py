@@ -2,13 +2,14 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
 from shared.queue import TaskQueue
-from shared.store import Store, counters, sweep
+from shared.store import Store, counters, retention, sweep
 
 log = logging.getLogger(__name__)
 
@@ -94,12 +95,15 @@ def fold(store: Store) -> None:
         pass
 
 
-def steps(store: Store, queue: TaskQueue) -> list[Step]:
-    """What the scheduler does beside cron."""
+def steps(store: Store, queue: TaskQueue, retention_days: int) -> list[Step]:
+    """What the scheduler does beside cron. Jobs that ended longer ago than `retention_days` are deleted; 0: never."""
     return [
         Step("due", 0.5, lambda: move_due(store, queue)),
         Step("recover", 2.0, lambda: recover(store, queue)),
         Step("delayed", 15.0, lambda: remember_delayed(store, queue)),
         Step("fold", 1.0, lambda: fold(store)),
+        Step("reap", 5.0, lambda: queue.reap(time.time())),
+        Step("clean", 30.0, queue.clean),
+        Step("retention", 600.0, lambda: retention.apply(store, now_us(), retention_days)),
         Step("heal", 30.0, lambda: queue.enqueue(sweep.heal(store, now_us()))),
     ]

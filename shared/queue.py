@@ -19,10 +19,12 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq.defaults import RQ_KEY_PREFIX
 from rq.utils import utcformat
+from rq.worker_registration import clean_worker_registry
 
 from shared.clock import SECOND
 from shared.errors import QueueUnavailable, SettingsError
 from shared.models import Dispatch, TaskKind
+from shared.rqtypes import CrawlQueue
 
 T = TypeVar("T")
 
@@ -106,7 +108,8 @@ class TaskQueue:
     def __init__(self, redis: Redis, completed_ttl: int = 600, failed_ttl: int = 7 * 86_400) -> None:
         self.redis = redis
         self._ttls = (completed_ttl, failed_ttl)
-        self._enqueue, self._schedule, self._remove = (script(redis, n) for n in ("enqueue", "schedule", "remove"))
+        names = ("enqueue", "schedule", "remove", "reap")
+        self._enqueue, self._schedule, self._remove, self._reap = (script(redis, name) for name in names)
 
     def enqueue(self, dispatches: Iterable[Dispatch], due: bool = False) -> int:
         """Puts tasks into their queues; those alive there already stay. The number enqueued.
@@ -139,6 +142,21 @@ class TaskQueue:
             *values, recurring = pipe.execute()
         sums = [sum(values[i::5]) for i in range(5)]
         return Counts(sums[0], sums[1], sums[2], sums[3], sums[4] + recurring)
+
+    def reap(self, now: float) -> int:
+        """Takes away the marks of dead executions of tasks (now: seconds); how many."""
+        with redis_errors():
+            return sum(int(self._reap(args=[RQ_KEY_PREFIX, name, now])) for name in QUEUES)
+
+    def clean(self) -> None:
+        """What stock RQ workers do now and then: expired entries of registries, dead workers, abandoned jobs."""
+        with redis_errors():
+            for name in ALL_QUEUES:
+                queue = CrawlQueue(name, connection=self.redis)
+                for registry in (queue.finished_job_registry, queue.failed_job_registry):
+                    registry.cleanup()
+                clean_worker_registry(queue)
+            CrawlQueue(DEFAULT_QUEUE, connection=self.redis).started_job_registry.cleanup()
 
     def ping(self) -> None:
         """Raises QueueUnavailable unless Redis answers."""

@@ -53,6 +53,8 @@ class Settings:
     #: seconds that Redis keeps a completed or failed queue job
     completed_ttl: int
     failed_ttl: int
+    #: days after which an ended job is deleted; 0: never
+    retention_days: int
     #: requests per minute of one API key; 0: unlimited
     rate_limit: int
     log_level: str
@@ -92,6 +94,7 @@ class Settings:
             grace=env.number("GRACE", 25.0, 0, 3600),
             completed_ttl=env.integer("CRAWLYARD_COMPLETED_TTL", 600, 1, 31_536_000),
             failed_ttl=env.integer("CRAWLYARD_FAILED_TTL", 7 * 86_400, 60, 31_536_000),
+            retention_days=env.integer("CRAWLYARD_RETENTION_DAYS", 180, 0, 36_500),
             rate_limit=env.integer("CRAWLYARD_RATE_LIMIT", 1200, 0, 1_000_000),
             log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             api_url=env.url("CRAWLYARD_API", ("http", "https")),

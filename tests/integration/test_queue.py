@@ -100,7 +100,8 @@ def test_a_failure_leaves_what_rq_leaves(queue: TaskQueue) -> None:
     job = CrawlJob.fetch(PAGE.rq_id, connection=queue.redis)
     latest = job.latest_result()
     assert job.is_failed
-    assert latest is not None and latest.exc_string == "HTTP 404"
+    assert latest is not None
+    assert latest.exc_string == "HTTP 404"
     assert PAGE.rq_id in FailedJobRegistry(queue=rq_queue(queue))
 
 
@@ -175,4 +176,34 @@ def test_no_job_is_pickled(queue: TaskQueue) -> None:
 
     queue.enqueue([PAGE])
     data = queue.redis.hget(f"rq:job:{PAGE.rq_id}", "data")
-    assert data is not None and zlib.decompress(data).startswith(b'["workers.tasks.crawl_page"')
+    assert data is not None
+    assert zlib.decompress(data).startswith(b'["workers.tasks.crawl_page"')
+
+
+def test_a_dead_execution_of_an_ended_task_leaves_no_trace(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    take(queue)
+    assert queue.reap(time.time()) == 0
+    assert queue.reap(time.time() + 11) == 1
+    assert queue.counts() == Counts()
+    assert queue.redis.keys("rq:job:*") == []
+
+
+def test_an_execution_of_somebody_else_is_not_reaped_with_the_dead_one(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (dead,) = take(queue)
+    queue.redis.delete(f"rq:execution:{dead.job_id}:{dead.execution_id}")
+    queue.enqueue([PAGE])
+    (alive,) = take(queue, lease=100)
+    queue.reap(time.time() + 11)
+    job = CrawlJob.fetch(PAGE.rq_id, connection=queue.redis)
+    assert [e.id for e in job.get_executions()] == [alive.execution_id]
+
+
+def test_expired_results_are_no_longer_counted(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (running,) = take(queue)
+    finish(queue, Ending(running, "ok", value=1, ttl=60))
+    queue.redis.zadd("rq:finished:crawl", {PAGE.rq_id: 1})
+    queue.clean()
+    assert queue.counts() == Counts()

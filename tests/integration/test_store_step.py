@@ -170,7 +170,8 @@ def test_an_operators_requeue_runs_a_failed_task_again(store: Store) -> None:
     crawl.fail(work)
     assert crawl.now.state is JobState.COMPLETED
     (again,) = crawl.run([Admission(work.id, requeued=True)]).works
-    assert again is not None and again.attempt == 1
+    assert again is not None
+    assert again.attempt == 1
     assert crawl.now.state is JobState.RUNNING
     crawl.complete(again)
     assert crawl.counts.by_status_code() == {"200": 1}

@@ -24,6 +24,7 @@ WRONG = {
     "CRAWLYARD_MAX_REDIRECTS": ["-1", "51"],
     "CRAWLYARD_COMPLETED_TTL": ["0", "x"],
     "CRAWLYARD_FAILED_TTL": ["59", "x"],
+    "CRAWLYARD_RETENTION_DAYS": ["-1", "x"],
     "CRAWLYARD_RATE_LIMIT": ["-1", "1000001"],
     "CRAWLYARD_API": ["ftp://x", "localhost:8000"],
     "CRAWLYARD_API_KEY": ["short"],
