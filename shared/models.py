@@ -289,6 +289,15 @@ Outcome = Finish | Found | Delay | Release
 
 
 @dataclass(frozen=True, slots=True)
+class Admission:
+    """A worker asks to run a task that it took from the queue."""
+
+    task_id: int
+    #: an operator put a failed task back (`rq requeue`): run it again with fresh attempts
+    requeued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Dispatch:
     """A task to put into its queue."""
 

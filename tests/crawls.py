@@ -9,6 +9,7 @@ from sqlalchemy import select
 from shared import ids
 from shared.clock import SECOND, now_us
 from shared.models import (
+    Admission,
     Delay,
     Dispatch,
     Fetched,
@@ -26,7 +27,7 @@ from shared.models import (
 )
 from shared.store import Store, counters, jobs, keys, step
 from shared.store.jobs import FirstTask
-from shared.store.step import Admission, StepResult
+from shared.store.step import StepResult
 from shared.store.tables import job_state, tasks
 
 ORIGIN = "http://site.test"

@@ -15,10 +15,10 @@ from typing import Any
 
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError, QueueUnavailable, StoreUnavailable
-from shared.models import Outcome, Verdict, Work
+from shared.models import Admission, Outcome, Verdict, Work
 from shared.queue import TaskQueue
 from shared.store import Store, step
-from shared.store.step import Admission, StepResult
+from shared.store.step import StepResult
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,9 @@ from rq import get_current_job
 
 from shared import ids
 from shared import jobs as use_cases
-from shared.models import Delay, Finish, JobOptions, Outcome, Release, TaskKind, TaskState, Verdict, Work
+from shared.models import Admission, Delay, Finish, JobOptions, Outcome, Release, TaskKind, TaskState, Verdict, Work
 from shared.queue import ROUTES
 from shared.store.jobs import FirstTask
-from shared.store.step import Admission
 from workers import crawl, discover, runtime
 from workers.executions import Halt
 from workers.results import Dropped, Later, Released, TaskFailed

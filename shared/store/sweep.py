@@ -10,7 +10,7 @@ from shared.models import Dispatch, Fetched, Finish, Job, TaskKind, TaskState, W
 from shared.store import jobs
 from shared.store.engine import Store
 from shared.store.ledger import Ledger
-from shared.store.step import finish_rows
+from shared.store.outcomes import finish_rows
 from shared.store.tables import IS_DELAYED, IS_IN_FLIGHT, IS_PENDING, job_state, tasks
 from shared.store.tables import jobs as jobs_table
 

@@ -8,9 +8,9 @@ from shared import ids
 from shared.errors import Conflict, NotFound
 from shared.models import Dispatch, Job, JobState, TaskKind, TaskState
 from shared.store import jobs, task_records
+from shared.store.admissions import reopen_rows
 from shared.store.engine import Store
 from shared.store.ledger import Ledger
-from shared.store.step import reopen_rows
 from shared.store.tables import IS_FAILED, tasks
 from shared.store.tables import jobs as jobs_table
 from shared.store.task_records import TaskRecord

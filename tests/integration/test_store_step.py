@@ -3,9 +3,8 @@
 import threading
 
 from shared.clock import SECOND, now_us
-from shared.models import JobState, TaskState
+from shared.models import Admission, JobState, TaskState
 from shared.store import Store, open_store
-from shared.store.step import Admission
 from tests.crawls import Crawl, numbered, small
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from shared.errors import StoreUnavailable
-from shared.models import Verdict
+from shared.models import Admission, Verdict
 from shared.store import step
-from shared.store.step import Admission, StepResult
+from shared.store.step import StepResult
 from workers.committer import Committer, Stopped
 
 

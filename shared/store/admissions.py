@@ -1,0 +1,96 @@
+"""The part of the hot transaction that starts tasks, and takes failed ones back."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, update
+
+from shared import ids
+from shared.models import Admission, Job, JobState, TaskKind, TaskState, Work
+from shared.store import jobs
+from shared.store.ledger import Ledger
+from shared.store.tables import jobs as jobs_table
+from shared.store.tables import tasks
+
+_T = tasks.c
+
+_START = (
+    update(tasks)
+    .where(_T.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state=TaskState.RUNNING,
+        run=_T.run + 1,
+        started_at=bindparam("now"),
+        claimed_until=bindparam("until"),
+        next_attempt_at=None,
+    )
+)
+
+
+def admit(ledger: Ledger, rows: dict[int, Any], admissions: Sequence[Admission], until: int) -> list[Work | None]:
+    """Starts locked tasks, held until a moment; the work of each, None where there is nothing (more) to run."""
+    requeued = [rows[a.task_id] for a in admissions if a.requeued and _has_failed(rows.get(a.task_id))]
+    reopened = reopen_rows(ledger, requeued)
+    started: set[int] = set()
+    for a in admissions:
+        row = rows.get(a.task_id)
+        if row is not None and (row.state in (TaskState.QUEUED, TaskState.DELAYED) or row.id in reopened):
+            started.add(row.id)
+    if started:
+        ledger.conn.execute(_START, {"ids": sorted(started), "now": ledger.now, "until": until})
+        _start_jobs(ledger, [rows[i] for i in started])
+    loaded = jobs.load(ledger.conn, {ids.job_of(i) for i in started})
+    works: list[Work | None] = []
+    for a in admissions:
+        # a task that was taken twice from the queue in one batch runs once
+        row = rows[a.task_id] if a.task_id in started else None
+        started.discard(a.task_id)
+        works.append(_work(row, loaded[row.job_id], row.id in reopened) if row is not None else None)
+    return works
+
+
+def _has_failed(row: Any) -> bool:
+    return row is not None and row.state == TaskState.FAILED
+
+
+def _work(row: Any, job: Job, reopened: bool) -> Work:
+    return Work(
+        id=row.id,
+        kind=TaskKind(row.kind),
+        url=(row.origin or job.origin or "") + row.path,
+        attempt=1 if reopened else row.attempts + 1,
+        max_attempts=row.max_attempts,
+        run=row.run + 1,
+        job=job,
+    )
+
+
+def _start_jobs(ledger: Ledger, rows: Iterable[Any]) -> None:
+    """The first task to start starts its job."""
+    first = sorted({row.job_id for row in rows if row.run == 0 and ids.seq_of(row.id) <= 2})
+    if first:
+        ledger.conn.execute(
+            update(jobs_table)
+            .where(jobs_table.c.id.in_(first), jobs_table.c.state == JobState.CREATED)
+            .values(state=JobState.RUNNING, started_at=ledger.now)
+        )
+
+
+def reopen_rows(ledger: Ledger, rows: Sequence[Any]) -> set[int]:
+    """Takes failed tasks back into their jobs as queued ones with fresh attempts; the ids that were."""
+    if not rows:
+        return set()
+    ledger.lock({row.job_id for row in rows})
+    ledger.conn.execute(
+        update(tasks)
+        .where(_T.id.in_([row.id for row in rows]))
+        .values(state=TaskState.QUEUED, attempts=0, crashes=0, queued_at=ledger.now, completed_at=None, error=None)
+    )
+    for row in rows:
+        account = ledger.account(row.job_id)
+        if row.kind == TaskKind.DISCOVER_PAGES:
+            account.discovery_reopened()
+        else:
+            account.tally.add(row.state, row.status_code, row.cache_status, row.response_time, row.bytes, sign=-1)
+            account.reopened()
+    return {row.id for row in rows}

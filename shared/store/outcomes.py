@@ -1,0 +1,161 @@
+"""The part of the hot transaction that records outcomes: task rows, counts, pages, found links."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, update
+
+from shared import ids
+from shared.models import Delay, Finish, Found, Outcome, Release, TaskKind, TaskState, Verdict, Work
+from shared.store import links
+from shared.store.ledger import Ledger
+from shared.store.tables import pages, tasks
+
+_T = tasks.c
+
+
+def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) -> list[Verdict]:
+    """Records what became of locked tasks; a verdict for each outcome."""
+    valid = [_is_current(rows.get(o.work.id), o.work) for o in outcomes]
+    live = [o for o, ok in zip(outcomes, valid, strict=True) if ok]
+    ledger.lock({ids.job_of(o.work.id) for o in live})
+    finishes = [o for o in live if isinstance(o, Finish)]
+    finish_rows(ledger, [(o, rows[o.work.id]) for o in finishes])
+    _delay(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Delay)])
+    _release(ledger, [o.work.id for o in live if isinstance(o, Release)])
+    for o in live:
+        if isinstance(o, Finish | Found) and o.origin:
+            ledger.account(o.work.job.id).origin = o.origin
+    added = links.admit(ledger, [o for o in live if isinstance(o, Finish | Found) and o.links])
+    return [_verdict(ledger, o, ok, added) for o, ok in zip(outcomes, valid, strict=True)]
+
+
+def _verdict(ledger: Ledger, o: Outcome, ok: bool, added: dict[int, int]) -> Verdict:
+    full = ok and ledger.account(o.work.job.id).is_full(o.work.job.options.max_pages)
+    return Verdict(ok, added.get(o.work.id, 0), full)
+
+
+def _is_current(row: Any, work: Work) -> bool:
+    """Whether this outcome is the one awaited: not a duplicate, not of a cancelled or taken-over task."""
+    return row is not None and row.state == TaskState.RUNNING and row.run == work.run
+
+
+_FINISH = (
+    update(tasks)
+    .where(_T.id == bindparam("task"))
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                "state attempts status_code response_time bytes content_type cache_status error completed_at"
+                " links_found documents"
+            ).split()
+        }
+        | {"claimed_until": None, "next_attempt_at": None}
+    )
+)
+
+
+def finish_rows(ledger: Ledger, finished: Sequence[tuple[Finish, Any]]) -> None:
+    """Ends locked tasks: their rows, their job's counts, their page."""
+    if not finished:
+        return
+    ledger.conn.execute(_FINISH, [_finish_values(o, row, ledger.now) for o, row in finished])
+    for o, row in finished:
+        account = ledger.account(row.job_id)
+        if row.kind == TaskKind.DISCOVER_PAGES:
+            account.discovery_ended(o)
+            continue
+        f = o.fetched
+        account.tally.add(o.state, f.status_code, f.cache_status, f.response_time, f.bytes)
+        account.ended(counts_as_page=o.state != TaskState.SKIPPED)
+        if o.job_error:
+            account.fail(o.job_error)
+    _update_pages(ledger, [(o, row) for o, row in finished if o.facts is not None])
+
+
+def _finish_values(o: Finish, row: Any, now: int) -> dict[str, Any]:
+    f = o.fetched
+    return {
+        "task": row.id,
+        "state": o.state,
+        "attempts": row.attempts + 1,
+        "status_code": f.status_code,
+        "response_time": f.response_time,
+        "bytes": f.bytes,
+        "content_type": f.content_type,
+        "cache_status": f.cache_status,
+        "error": o.error,
+        "completed_at": now,
+        "links_found": o.found,
+        "documents": o.documents,
+    }
+
+
+_PAGE = (
+    update(pages)
+    .where(pages.c.domain_id == bindparam("domain"), pages.c.url_hash == bindparam("page"))
+    .values(
+        {
+            name: bindparam(name)
+            for name in "last_task_id status_code crawled_at title content_hash etag last_modified".split()
+        }
+    )
+)
+
+
+def _update_pages(ledger: Ledger, finished: Iterable[tuple[Finish, Any]]) -> None:
+    values = [
+        {
+            "domain": o.work.job.domain.id,
+            "page": row.url_hash,
+            "last_task_id": row.id,
+            "status_code": o.fetched.status_code,
+            "crawled_at": ledger.now,
+            "title": o.facts.title if o.facts else None,
+            "content_hash": o.facts.content_hash if o.facts else None,
+            "etag": o.facts.etag if o.facts else None,
+            "last_modified": o.facts.last_modified if o.facts else None,
+        }
+        for o, row in sorted(finished, key=lambda pair: (pair[0].work.job.domain.id, pair[1].url_hash))
+    ]
+    if values:
+        ledger.conn.execute(_PAGE, values)
+
+
+_DELAY = (
+    update(tasks)
+    .where(_T.id == bindparam("task"))
+    .values(
+        state=TaskState.DELAYED,
+        claimed_until=None,
+        attempts=bindparam("n"),
+        next_attempt_at=bindparam("at"),
+        error=bindparam("reason"),
+        status_code=bindparam("code"),
+        response_time=bindparam("ms"),
+    )
+)
+
+
+def _delay(ledger: Ledger, delayed: Sequence[tuple[Delay, Any]]) -> None:
+    if delayed:
+        ledger.conn.execute(_DELAY, [_delay_values(o, row) for o, row in delayed])
+
+
+def _delay_values(o: Delay, row: Any) -> dict[str, Any]:
+    return {
+        "task": row.id,
+        "n": row.attempts + (1 if o.spends_attempt else 0),
+        "at": o.at,
+        "reason": o.reason,
+        "code": o.fetched.status_code,
+        "ms": o.fetched.response_time,
+    }
+
+
+def _release(ledger: Ledger, released: Sequence[int]) -> None:
+    """Back to queued, as if never started; the worker puts the RQ job back to the front itself."""
+    if released:
+        back = update(tasks).where(_T.id.in_(sorted(released)))
+        ledger.conn.execute(back.values(state=TaskState.QUEUED, queued_at=ledger.now, claimed_until=None))
