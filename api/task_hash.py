@@ -121,7 +121,7 @@ def list_run_tasks(call: Call, given: RunTasksQuery) -> Answer:
             page=given.page,
             total_pages=pages_in_all,
             result_from=offset + 1 if found else 0,
-            result_to=offset + len(found),
+            result_to=offset + len(found) if found else 0,
             data=[_run_task(record) for record in found],
             next=_link(call, job.uid, given, given.page + 1) if given.page < pages_in_all else None,
             previous=_link(call, job.uid, given, min(given.page - 1, pages_in_all)) if given.page > 1 else None,

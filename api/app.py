@@ -1,0 +1,58 @@
+"""Puts the application together."""
+
+from flask import Flask
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from api import dispatch, errors, hooks
+from api.auth import Authenticator
+from api.context import EXTENSION, Services
+from api.inputs import MAX_BODY
+from api.rate_limit import RateLimiter
+from api.routes import ROUTES
+from shared.errors import SettingsError
+from shared.queue import TaskQueue, connect
+from shared.settings import Settings
+from shared.store import Store, open_store
+
+#: seconds: a client waits for an answer, so a Redis that does not answer is away soon
+_REDIS_CONNECT, _REDIS_ANSWER = 0.5, 2.0
+#: gunicorn's threads
+_POOL = 16
+
+
+def build(settings: Settings, store: Store | None, queue: TaskQueue | None) -> Flask:
+    """The application; store and queue from the settings unless they are given. Raises SettingsError."""
+    app = Flask("api", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1
+    app.url_map.strict_slashes = True
+    app.url_map.merge_slashes = False
+    app.extensions[EXTENSION] = _services(settings, store, queue)
+    hooks.register(app)
+    errors.register(app)
+    dispatch.register(app, ROUTES)
+    return app
+
+
+def _services(settings: Settings, store: Store | None, queue: TaskQueue | None) -> Services:
+    store = store or open_store(settings.effective_database_url, pool_size=_POOL)
+    queue = queue or _queue(settings)
+    return Services(
+        settings=settings,
+        store=store,
+        queue=queue,
+        authenticator=Authenticator(store, settings.bootstrap_key),
+        limiter=RateLimiter(queue.redis, settings.rate_limit),
+    )
+
+
+def _queue(settings: Settings) -> TaskQueue:
+    if settings.redis_url is None:
+        raise SettingsError("REDIS_URL is not set: the API alone starts no Redis; use `crawlyard up`")
+    redis = connect(
+        settings.redis_url,
+        socket_connect_timeout=_REDIS_CONNECT,
+        socket_timeout=_REDIS_ANSWER,
+        retry=Retry(NoBackoff(), 1),
+    )
+    return TaskQueue(redis, settings.completed_ttl, settings.failed_ttl)

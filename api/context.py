@@ -1,0 +1,90 @@
+"""What a call has at hand: the services of the process, its key, its path."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from api.auth import Authenticator
+from api.rate_limit import RateLimiter
+from shared.errors import Unauthorized
+from shared.models import ApiKey
+from shared.queue import TaskQueue
+from shared.settings import Settings
+from shared.store import Store
+
+#: where Flask keeps our services
+EXTENSION = "crawlyard"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One per application."""
+
+    settings: Settings
+    store: Store
+    queue: TaskQueue
+    authenticator: Authenticator
+    limiter: RateLimiter
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated request."""
+
+    services: Services
+    path: Mapping[str, str]
+    _key: ApiKey | None
+    #: scheme://host[:port]/ as the client sees us
+    root: str
+
+    @property
+    def key(self) -> ApiKey:
+        """The caller's key. Raises Unauthorized on a public route."""
+        if self._key is None:
+            raise Unauthorized
+        return self._key
+
+    @property
+    def store(self) -> Store:
+        """The record."""
+        return self.services.store
+
+    @property
+    def queue(self) -> TaskQueue:
+        """The queue."""
+        return self.services.queue
+
+    @property
+    def organisation_id(self) -> int:
+        """The caller's organisation."""
+        return self.key.organisation_id
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that is sent at once: a model, or bytes of another content type."""
+
+    body: BaseModel | bytes
+    status: int = 200
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def payload(self) -> bytes:
+        """The bytes of the body. A field that was not set is left out."""
+        if isinstance(self.body, bytes):
+            return self.body
+        return self.body.model_dump_json(by_alias=True, exclude_unset=True).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer that is sent in parts."""
+
+    parts: Iterator[bytes]
+    content_type: str
+    filename: str
+
+
+Handler = Callable[[Call, Any], Answer | Stream]

@@ -1,0 +1,116 @@
+"""The whole route table. `/openapi.json` and the URL map are both made from it."""
+
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+
+from api import domains, export, jobs, openapi, public, queue_jobs, queues, task_hash, tasks
+from api.context import Answer, Call, Handler
+from api.route import Route
+from api.schemas.common import Data, DataPage, NoBody, NoQuery, Paged
+from api.schemas.domains import CreateDomain, CreatePage, DomainCreated, DomainResult, PageResult
+from api.schemas.jobs import CreateJob, JobList, JobResult, ListJobs, Options
+from api.schemas.public import Health, Readiness
+from api.schemas.queue_jobs import (
+    CreateQueueJob,
+    ListQueueJobs,
+    QueueJob,
+    QueueJobDetail,
+    QueueList,
+    QueueResult,
+    QueueStats,
+    Retried,
+    RetryFailed,
+    WorkerList,
+)
+from api.schemas.task_hash import RunTasks, RunTasksQuery, TaskDefinition
+from api.schemas.tasks import Export, ExportQuery, ListTasks, TaskList
+
+_JOB = Data[QueueJobDetail]
+_EXPORTS = ("text/csv", "application/x-ndjson")
+
+
+def _get(path: str, handler: Handler, result: type[BaseModel] | None, summary: str, **more: Any) -> Route:
+    return Route("GET", path, handler, summary, result, **more)
+
+
+def _post(
+    path: str, handler: Handler, given: type[BaseModel], result: type[BaseModel], summary: str, **more: Any
+) -> Route:
+    return Route("POST", path, handler, summary, result, given, **({"scope": "write"} | more))
+
+
+def _delete(path: str, handler: Handler, result: type[BaseModel], summary: str) -> Route:
+    return Route("DELETE", path, handler, summary, result, scope="write", errors=(409,))
+
+
+@cache
+def _openapi() -> Answer:
+    return openapi.answer(ROUTES)
+
+
+def get_openapi(_call: Call, _given: NoQuery) -> Answer:
+    """The OpenAPI document of this table, made once."""
+    return _openapi()
+
+
+ROUTES: tuple[Route, ...] = (
+    # crawl jobs
+    _post("/v1/jobs", jobs.create_job, CreateJob, JobResult, "Create a crawl job", status=201),
+    _get("/v1/jobs", jobs.list_jobs, JobList, "List crawl jobs", given=ListJobs),
+    _get("/v1/jobs/<job_id>", jobs.get_job, JobResult, "Get a crawl job", etag=True),
+    _delete("/v1/jobs/<job_id>", jobs.delete_job, JobResult, "Cancel a crawl job"),
+    _post("/v1/jobs/<job_id>/cancel", jobs.cancel_job, NoBody, JobResult, "Cancel a crawl job"),
+    _get("/v1/jobs/<job_id>/tasks", tasks.list_tasks, TaskList, "List the tasks of a job", given=ListTasks),
+    _get("/v1/jobs/<job_id>/export", export.export_tasks, Export, "Export tasks", given=ExportQuery, also=_EXPORTS),
+    # task-hash dialect
+    _get("/v1/tasks/<task_hash>", task_hash.get_task, TaskDefinition, "Get a task by its hash", etag=True),
+    _get("/v1/runtasks", task_hash.list_run_tasks, RunTasks, "List a run's tasks", given=RunTasksQuery, errors=(404,)),
+    # queue jobs
+    _get(
+        "/api/jobs",
+        queue_jobs.list_queue_jobs,
+        DataPage[QueueJob],
+        "List queue jobs",
+        given=ListQueueJobs,
+        errors=(404,),
+    ),
+    _post("/api/jobs", queue_jobs.create_queue_job, CreateQueueJob, _JOB, "Enqueue a job", status=202),
+    _get("/api/jobs/stats", queue_jobs.get_stats, Data[QueueStats], "Queue statistics"),
+    _post(
+        "/api/jobs/retry-failed",
+        queue_jobs.retry_failed,
+        RetryFailed,
+        Data[Retried],
+        "Retry failed jobs",
+        scope="admin",
+        errors=(404,),
+    ),
+    _get("/api/jobs/<id>", queue_jobs.get_queue_job, _JOB, "Get a queue job", etag=True),
+    _post("/api/jobs/<id>/retry", queue_jobs.retry_queue_job, NoBody, _JOB, "Retry a failed job"),
+    _post("/api/jobs/<id>/promote", queue_jobs.promote_queue_job, NoBody, _JOB, "Run a delayed job now"),
+    _post("/api/jobs/<id>/cancel", queue_jobs.cancel_queue_job, NoBody, _JOB, "Cancel a job"),
+    # operations
+    _get("/api/queues", queues.list_queues, QueueList, "List queues", scope="admin"),
+    _post("/api/queues/<name>/pause", queues.pause_queue, NoBody, Data[QueueResult], "Pause a queue", scope="admin"),
+    _post("/api/queues/<name>/resume", queues.resume_queue, NoBody, Data[QueueResult], "Resume a queue", scope="admin"),
+    _get("/api/workers", queues.list_workers, WorkerList, "List workers", scope="admin"),
+    # domains and pages
+    _get("/api/domains", domains.list_domains, DataPage[DomainResult], "List domains", given=Paged),
+    _post("/api/domains", domains.create_domain, CreateDomain, DomainCreated, "Add a domain", status=201),
+    _get("/api/domains/<id>", domains.get_domain, Data[DomainResult], "Get a domain", etag=True),
+    _delete("/api/domains/<id>", domains.delete_domain, Data[DomainResult], "Delete a domain"),
+    _get("/api/domains/<id>/pages", domains.list_pages, DataPage[PageResult], "List a domain's pages", given=Paged),
+    _post("/api/domains/<id>/pages", domains.create_page, CreatePage, Data[PageResult], "Add a page", status=201),
+    _post("/api/domains/<id>/discover", domains.discover_domain, NoBody, _JOB, "Discover pages", status=202),
+    _post("/api/domains/<id>/crawl", domains.crawl_domain, Options, _JOB, "Crawl a domain", status=202),
+    _post("/api/pages/<id>/crawl", domains.crawl_page, NoBody, _JOB, "Crawl a page", status=202),
+    # public
+    _get("/healthz", public.get_health, Health, "Liveness", scope=None),
+    _get("/readyz", public.get_readiness, Readiness, "Readiness", scope=None, errors=(503,)),
+    _get("/openapi.json", get_openapi, None, "This document", scope=None),
+    _get("/docs", public.get_docs, None, "Documentation page", scope=None, also=("text/html",)),
+    _get("/docs/app.js", public.get_docs_script, None, "Its script", scope=None, also=("text/javascript",)),
+    _get("/docs/style.css", public.get_docs_style, None, "Its style sheet", scope=None, also=("text/css",)),
+)

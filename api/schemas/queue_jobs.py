@@ -1,0 +1,137 @@
+"""`/api/jobs`, `/api/queues`, `/api/workers` (seeds/api-jobs.txt)."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from api.schemas.common import Body, CamelResult, Id, Moment, Paged
+
+QueueState = Literal["waiting", "active", "completed", "failed", "delayed"]
+JobName = Literal["crawl.page", "discover.pages"]
+
+
+class ListQueueJobs(Paged):
+    """Which queue jobs."""
+
+    status: QueueState | None = None
+    name: JobName | None = None
+    domain_id: Id | None = Field(None, alias="domainId")
+
+
+class CreateQueueJob(Body):
+    """A job to enqueue: `url` for crawl.page, `domain` for discover.pages."""
+
+    name: JobName
+    url: str | None = Field(None, min_length=1, max_length=100_000, examples=["https://competitor.com/pricing"])
+    domain: str | None = Field(None, min_length=1, max_length=10_000, examples=["competitor.com"])
+    delay: int = Field(0, ge=0, le=31_536_000, description="Seconds")
+    max_attempts: int = Field(3, alias="maxAttempts", ge=1, le=20)
+    priority: int = Field(0, ge=-1000, le=1000, description="Higher is earlier")
+
+    @model_validator(mode="after")
+    def _names_its_target(self) -> Self:
+        wanted, other = ("url", "domain") if self.name == "crawl.page" else ("domain", "url")
+        if getattr(self, wanted) is None or getattr(self, other) is not None:
+            raise ValueError(f"{self.name} takes {wanted}, not {other}")
+        return self
+
+
+class RetryFailed(Body):
+    """Which failed jobs to run again."""
+
+    name: JobName | None = None
+    domain_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(None, alias="domainId")
+    limit: int = Field(1000, ge=1, le=10_000)
+
+
+class ReturnValue(CamelResult):
+    """What a completed job found: the first two of discover.pages, the others of crawl.page."""
+
+    pages_discovered: int = Field(default=0)
+    pages_added: int = Field(default=0)
+    status_code: int | None = Field(default=None)
+    response_time: int | None = Field(default=None)
+    changed: bool = Field(default=False)
+    links_found: int = Field(default=0)
+
+
+class QueueJob(CamelResult):
+    """A queue job. `cancelled` is only seen in the answer to a cancel."""
+
+    id: str
+    name: JobName
+    type: Literal["crawl", "discover"]
+    url: str | None
+    domain_id: str
+    page_id: str | None
+    state: Literal["waiting", "active", "completed", "failed", "delayed", "cancelled"]
+    progress: int
+    attempts_made: int
+    created_at: Moment
+    processed_at: Moment | None
+    finished_at: Moment | None
+    failed_reason: str | None
+
+
+class QueueJobDetail(QueueJob):
+    """A queue job with its result."""
+
+    max_attempts: int
+    return_value: ReturnValue | None
+
+
+class QueueStats(CamelResult):
+    """Jobs by state over all queues; total = waiting + active + delayed."""
+
+    waiting: int
+    active: int
+    completed: int
+    failed: int
+    delayed: int
+    total: int
+
+
+class Retried(CamelResult):
+    """How many jobs run again."""
+
+    retried: int
+
+
+class QueueResult(CamelResult):
+    """One queue."""
+
+    name: str
+    paused: bool
+    waiting: int
+    active: int
+    completed: int
+    failed: int
+    delayed: int
+
+
+class QueueList(CamelResult):
+    """All queues."""
+
+    data: list[QueueResult]
+
+
+class WorkerResult(CamelResult):
+    """One worker process."""
+
+    name: str
+    state: str
+    queues: list[str]
+    hostname: str | None
+    pid: int | None
+    active_jobs: int
+    birth: str | None
+    last_heartbeat: str | None
+    successful_jobs: int
+    failed_jobs: int
+    total_working_time: float
+
+
+class WorkerList(CamelResult):
+    """All workers."""
+
+    data: list[WorkerResult]
