@@ -47,6 +47,8 @@ class Settings:
     #: host, host:port or CIDR that may be reached although private
     allow_private: tuple[str, ...]
     user_agent: str
+    #: least seconds between two requests to one host, over all workers; 0: none
+    host_delay: float
     limits: FetchLimits
     #: seconds between SIGTERM and giving up on running tasks
     grace: float
@@ -90,6 +92,7 @@ class Settings:
             bootstrap_key=env.key("CRAWLYARD_BOOTSTRAP_KEY"),
             allow_private=env.targets("CRAWLYARD_ALLOW_PRIVATE"),
             user_agent=env.header("CRAWLYARD_USER_AGENT", DEFAULT_USER_AGENT),
+            host_delay=env.number("CRAWLYARD_HOST_DELAY", 0.0, 0, 3600),
             limits=_limits(env),
             grace=env.number("GRACE", 25.0, 0, 3600),
             completed_ttl=env.integer("CRAWLYARD_COMPLETED_TTL", 600, 1, 31_536_000),

@@ -17,7 +17,7 @@ from shared.models import (
     TaskState,
     Work,
 )
-from workers import cache
+from workers import cache, turns
 from workers.errors import Cancelled, FetchError
 from workers.fetch import Response
 from workers.parse import ParsedPage, is_html, parse_html
@@ -33,8 +33,12 @@ def crawl(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
     """Crawls the page of an admitted task. Raises Cancelled when it is halted on the way."""
     try:
         origin, _ = urls.split(work.url)
-        if not ctx.robots.rules(origin, cancelled=halted).allows(work.url):
+        rules = ctx.robots.rules(origin, cancelled=halted)
+        if not rules.allows(work.url):
             return Finish(work, TaskState.SKIPPED, error=_NOT_ALLOWED)
+        until = turns.early(ctx, work, rules.crawl_delay, halted)
+        if until is not None:
+            return Delay(work, until, turns.REASON, spends_attempt=False)
         response = ctx.fetcher.get(work.url, cancelled=halted)
     except Cancelled:
         raise
@@ -45,8 +49,10 @@ def crawl(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
 
 def _judge(ctx: Runtime, work: Work, response: Response, halted: Callable[[], bool]) -> Outcome:
     fetched = measured(response)
+    answer = Answer(response.status_code, response.headers.get("retry-after"))
+    turns.note(ctx, response.url, answer)
     decision = decide(
-        Answer(response.status_code, response.headers.get("retry-after")),
+        answer,
         work.attempt,
         work.max_attempts,
         POLICY,

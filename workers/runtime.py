@@ -14,6 +14,7 @@ from shared.store import Store, open_store
 from workers.committer import Committer
 from workers.egress import EgressPolicy
 from workers.fetch import Fetcher
+from workers.politeness import Politeness
 from workers.robots import RobotsCache
 
 _JOBS_SEEN = 64
@@ -59,6 +60,7 @@ class Runtime:
     committer: Committer
     fetcher: Fetcher
     robots: RobotsCache
+    politeness: Politeness
     seen: SeenUrls = field(default_factory=SeenUrls)
 
     def close(self) -> None:
@@ -77,7 +79,9 @@ def build(settings: Settings, redis: Redis | None = None) -> Runtime:
     fetcher = Fetcher(settings.limits, policy, settings.user_agent, pool=settings.worker_threads)
     committer = Committer(store, queue)
     committer.start()
-    return Runtime(settings, store, queue, committer, fetcher, RobotsCache(fetcher, settings.user_agent))
+    robots = RobotsCache(fetcher, settings.user_agent)
+    politeness = Politeness(redis, settings.host_delay)
+    return Runtime(settings, store, queue, committer, fetcher, robots, politeness)
 
 
 _lock = threading.Lock()

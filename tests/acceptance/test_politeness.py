@@ -1,0 +1,50 @@
+"""Crawl-delay and blocking answers, seen from the server that is crawled."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.system import System
+from tests.site import Site, html, linked_site
+
+
+def gaps(site: Site) -> list[float]:
+    """Seconds between two pages that were asked for."""
+    times = [request.at for request in site.requests if request.path in site.pages and request.path != "/robots.txt"]
+    return [later - earlier for earlier, later in pairwise(times)]
+
+
+@pytest.mark.parametrize("delay", [0.4, 1.2])
+def test_crawl_delay_holds_over_four_workers_and_three_jobs(system: System, site: Site, delay: float) -> None:
+    site.pages = linked_site(5, robots=f"User-agent: *\nCrawl-delay: {delay}\n")
+    site.delay = 0.0
+    system.start(workers=4)
+    for job_id in [system.crawl(f"http://{site.host}", use_sitemap=False) for _ in range(3)]:
+        assert system.ended(job_id)["progress"]["completed_tasks"] == 5
+    assert len(gaps(site)) == 14
+    # the moments are kept where the requests leave; on the way to the server they move a little
+    assert min(gaps(site)) > delay - 0.15
+
+
+def test_waiting_for_a_turn_spends_no_attempt(system: System, site: Site) -> None:
+    site.pages = linked_site(3, robots="User-agent: *\nCrawl-delay: 1\n")
+    system.start()
+    job_id = system.crawl(f"http://{site.host}", use_sitemap=False)
+    system.ended(job_id)
+    assert {task["retry_count"] for task in system.tasks(job_id)} == {0}
+
+
+def test_a_host_that_blocks_delays_its_own_pages_only(system: System, site: Site, tmp_path: Path) -> None:
+    blocked = (429, {"Retry-After": "5"}, b"slow down")
+    with Site({"/": blocked}) as other:
+        system.env["CRAWLYARD_ALLOW_PRIVATE"] = f"{site.host},{other.host}"
+        system.start()
+        slow = system.crawl(f"http://{other.host}", use_sitemap=False)
+        quick = system.crawl(f"http://{site.host}", max_pages=50)
+        assert system.ended(quick)["progress"]["completed_tasks"] == 50
+        assert system.job(slow)["status"] == "running"
+        other.pages = {"/": html("open again")}
+        assert system.ended(slow)["progress"]["completed_tasks"] == 1
+    first, second = (request.at for request in other.requests if request.path == "/")
+    assert second - first >= 5

@@ -1,0 +1,93 @@
+"""Reservations of a host's moments, on a real Redis with a clock of the test's."""
+
+import pytest
+
+from shared.queue import TaskQueue
+from workers.politeness import PENALTIES_KEY, Politeness
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def polite(queue: TaskQueue, clock: Clock) -> Politeness:
+    return Politeness(queue.redis, clock=clock)
+
+
+def test_without_an_interval_everything_goes_and_nothing_is_kept(polite: Politeness, queue: TaskQueue) -> None:
+    assert [polite.wait("h", str(n), None) for n in range(5)] == [0.0] * 5
+    assert queue.redis.keys("*") == []
+
+
+def test_each_task_gets_a_moment_of_its_own(polite: Politeness) -> None:
+    assert [polite.wait("h", str(n), 2.0) for n in range(4)] == [0.0, 2.0, 4.0, 6.0]
+
+
+def test_a_task_that_comes_back_in_time_goes(polite: Politeness, clock: Clock) -> None:
+    for n in range(3):
+        polite.wait("h", str(n), 2.0)
+    clock.now += 2.0
+    assert polite.wait("h", "1", 2.0) == 0.0
+    assert polite.wait("h", "2", 2.0) == 2.0
+
+
+def test_a_task_that_comes_early_keeps_its_moment(polite: Politeness, clock: Clock) -> None:
+    polite.wait("h", "0", 2.0)
+    polite.wait("h", "1", 2.0)
+    clock.now += 0.5
+    assert polite.wait("h", "1", 2.0) == 1.5
+
+
+def test_who_is_late_delays_the_next_one(polite: Politeness, clock: Clock) -> None:
+    for n in range(3):
+        polite.wait("h", str(n), 2.0)
+    clock.now += 3.5
+    assert polite.wait("h", "1", 2.0) == 0.0
+    clock.now += 0.5
+    assert polite.wait("h", "2", 2.0) == 1.5
+
+
+def test_hosts_do_not_wait_for_each_other(polite: Politeness) -> None:
+    assert polite.wait("a", "0", 2.0) == 0.0
+    assert polite.wait("b", "1", 2.0) == 0.0
+
+
+def test_a_penalty_holds_for_every_worker(polite: Politeness, queue: TaskQueue, clock: Clock) -> None:
+    other = Politeness(queue.redis, clock=clock)
+    polite.penalise("h", clock.now + 10)
+    assert other.wait("h", "1", None) == pytest.approx(10.0)
+    assert other.wait("free", "2", None) == 0.0
+
+
+def test_a_second_penalty_doubles_the_delay(polite: Politeness, clock: Clock) -> None:
+    polite.penalise("h", clock.now)
+    polite.penalise("h", clock.now)
+    assert polite.wait("h", "0", None) == 0.0
+    assert polite.wait("h", "1", None) == pytest.approx(1.0)
+
+
+def test_a_penalty_is_forgotten(polite: Politeness, queue: TaskQueue, clock: Clock) -> None:
+    polite.penalise("h", clock.now + 5)
+    clock.now += 3600
+    assert polite.wait("h", "0", None) == 0.0
+    assert not queue.redis.exists(PENALTIES_KEY)
+
+
+def test_answers_that_do_not_block_make_the_host_fast_again(polite: Politeness, queue: TaskQueue, clock: Clock) -> None:
+    for _ in range(3):
+        polite.penalise("h", clock.now)
+    polite.wait("h", "0", None)
+    for _ in range(6):
+        polite.relax("h")
+    assert polite.wait("h", "1", None) == 0.0
+    assert not queue.redis.exists(PENALTIES_KEY)
