@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.clock import SECOND, now_us
-from shared.errors import CrawlyardError
+from shared.errors import CrawlyardError, StoreUnavailable
+from shared.models import Dispatch
 from shared.queue import TaskQueue
 from shared.store import Store, counters, retention, sweep
 
@@ -15,6 +16,8 @@ log = logging.getLogger(__name__)
 
 #: a task queued for longer than this should be in Redis
 _SETTLED = 3 * SECOND
+#: time to renew a claim after an outage
+_MERCY = 8 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,27 @@ def move_due(store: Store, queue: TaskQueue) -> int:
     return moved
 
 
-def recover(store: Store, queue: TaskQueue) -> int:
-    """Takes back what dead workers held and enqueues what Redis has lost; how many were enqueued."""
-    enqueued = queue.enqueue(sweep.expired(store, now_us()))
+class Recovery:
+    """Takes back what dead workers held and enqueues what Redis has lost."""
+
+    def __init__(self, store: Store, queue: TaskQueue) -> None:
+        self._store, self._queue = store, queue
+        #: after an outage of the database, workers get time to renew their claims before anyone is called dead
+        self._mercy_until = 0
+
+    def __call__(self) -> int:
+        """One look; how many tasks were enqueued. Raises StoreUnavailable, QueueUnavailable."""
+        try:
+            dead = sweep.expired(self._store, now_us()) if now_us() > self._mercy_until else []
+        except StoreUnavailable:
+            self._mercy_until = now_us() + _MERCY
+            raise
+        return recover(self._store, self._queue, dead)
+
+
+def recover(store: Store, queue: TaskQueue, dead: list[Dispatch]) -> int:
+    """Enqueues what dead workers held and what Redis has lost; how many were enqueued."""
+    enqueued = queue.enqueue(dead)
     before, after = now_us() - _SETTLED, 0
     while batch := sweep.queued_before(store, before, after):
         enqueued += queue.enqueue(batch)
@@ -99,7 +120,7 @@ def steps(store: Store, queue: TaskQueue, retention_days: int) -> list[Step]:
     """What the scheduler does beside cron. Jobs that ended longer ago than `retention_days` are deleted; 0: never."""
     return [
         Step("due", 0.5, lambda: move_due(store, queue)),
-        Step("recover", 2.0, lambda: recover(store, queue)),
+        Step("recover", 2.0, Recovery(store, queue)),
         Step("delayed", 15.0, lambda: remember_delayed(store, queue)),
         Step("fold", 1.0, lambda: fold(store)),
         Step("reap", 5.0, lambda: queue.reap(time.time())),

@@ -81,3 +81,7 @@ class StoreUnavailable(Unavailable):
 
 class QueueUnavailable(Unavailable):
     """Redis cannot be reached."""
+
+
+class QueueFault(CrawlyardError):
+    """Redis refused a command: trying again will not help."""

@@ -15,18 +15,21 @@ import orjson
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.commands.core import Script
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 from rq.defaults import RQ_KEY_PREFIX
 from rq.utils import utcformat
 from rq.worker_registration import clean_worker_registry
 
 from shared.clock import SECOND
-from shared.errors import QueueUnavailable, SettingsError
+from shared.errors import QueueFault, QueueUnavailable, SettingsError
 from shared.models import Dispatch, TaskKind
 from shared.rqtypes import CrawlQueue
 
 T = TypeVar("T")
+
+#: answers of a server that starts, fails over or is full
+_PASSING = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "OOM", "MISCONF", "BUSY", "UNBLOCKED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,12 @@ ROUTES = {
     TaskKind.DISCOVER_PAGES: Route("discover", "workers.tasks.discover_pages", "discover.pages", 3600),
     TaskKind.CRAWL_PAGE: Route("crawl", "workers.tasks.crawl_page", "crawl.page", 180),
 }
-#: queues in the order in which workers look at them
+#: queues of tasks
 QUEUES = tuple(route.queue for route in ROUTES.values())
 #: queue of jobs that are no tasks, such as the ticks of recurring crawls
 DEFAULT_QUEUE = "default"
-ALL_QUEUES = (*QUEUES, DEFAULT_QUEUE)
+#: all, in the order in which workers look: pages last, for there is no end of them
+ALL_QUEUES = (QUEUES[0], DEFAULT_QUEUE, *QUEUES[1:])
 #: function that rq-scheduler enqueues for a recurring crawl
 START_CRAWL = "workers.tasks.start_crawl"
 
@@ -74,10 +78,12 @@ def connect(url: str, **options: Any) -> Redis:
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Turns the driver's errors into QueueUnavailable."""
+    """Turns the driver's errors into QueueUnavailable, or into QueueFault where waiting will not help."""
     try:
         yield
     except (RedisError, OSError) as error:
+        if isinstance(error, ResponseError) and not str(error).startswith(_PASSING):
+            raise QueueFault(f"Redis refused: {str(error)[:200]}") from error
         raise QueueUnavailable(f"Redis is away: {str(error)[:200]}") from error
 
 

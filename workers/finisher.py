@@ -15,7 +15,7 @@ from redis import Redis
 from rq.defaults import RQ_KEY_PREFIX, UNSERIALIZABLE_RETURN_VALUE_PAYLOAD
 from rq.utils import utcformat
 
-from shared.errors import QueueUnavailable
+from shared.errors import QueueFault, QueueUnavailable
 from shared.queue import redis_errors, script
 from shared.rqtypes import OrjsonSerializer
 from workers.executions import Running
@@ -106,7 +106,17 @@ class Finisher(threading.Thread):
             with self._wake:
                 self._endings.extendleft(reversed(batch))
             return min(max(wait * 2, 0.1), 2.0)
+        except QueueFault as error:
+            self._finish_alone(batch, error)
         return 0.0
+
+    def _finish_alone(self, batch: list[Ending], error: QueueFault) -> None:
+        """One ending that Redis refuses must not hold up the others."""
+        if len(batch) > 1:
+            for ending in batch:
+                self._finish_or_keep([ending], 0.0)
+        else:
+            log.error("job %s cannot be ended: %s", batch[0].running.job_id, error.message)
 
     def finish(self, batch: list[Ending]) -> None:
         """Ends executions now. Raises QueueUnavailable."""

@@ -1,9 +1,9 @@
 """Per host, across all workers and jobs: how soon the next request may go.
 
 A host has an interval: its robots.txt `Crawl-delay`, the operator's `CRAWLYARD_HOST_DELAY`, or a penalty
-that doubles with each blocking answer (403, 429, 503) and halves with each other answer and every half minute. A task that
-is early gives its worker back and is delayed until its reserved moment; only waits below half a second,
-shorter than the scheduler's look, are waited out in the thread.
+that doubles with each blocking answer (403, 429, 503), and halves with each other answer and every half
+minute. A task that is early gives its worker back and is delayed until its reserved moment; only waits
+below half a second, shorter than the scheduler's look, are waited out in the thread.
 """
 
 import time

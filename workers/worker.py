@@ -209,6 +209,11 @@ class ConcurrentWorker(Worker):
         except RedisError as error:
             log.warning("Redis is away: %s", str(error)[:200])
 
+    def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
+        """RQ's own ends the thread on a time-out, and the worker would be deaf to commands from then on."""
+        log.warning("commands cannot be heard: %s", str(exc)[:200])
+        time.sleep(_IDLE)
+
     # -- commands ---------------------------------------------------------------
 
     def handle_payload(self, message: Any) -> None:

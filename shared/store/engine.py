@@ -51,8 +51,11 @@ class Store:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reads. Raises StoreUnavailable when the database is away."""
-        with _translated(), self._engine.connect() as connection:
-            yield connection
+        try:
+            with _translated(), self._engine.connect() as connection:
+                yield connection
+        except _Transient as conflict:
+            raise StoreUnavailable("The database is too busy") from conflict
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Connection]:

@@ -207,3 +207,15 @@ def test_expired_results_are_no_longer_counted(queue: TaskQueue) -> None:
     queue.redis.zadd("rq:finished:crawl", {PAGE.rq_id: 1})
     queue.clean()
     assert queue.counts() == Counts()
+
+
+def test_an_ending_that_redis_refuses_holds_up_no_other(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE, OTHER])
+    bad, good = take(queue, 2)
+    queue.redis.set(f"rq:results:{bad.job_id}", "not a stream")
+    finisher = Finisher(queue.redis, "w1", lambda *_: None)
+    finisher.start()
+    for running in (bad, good):
+        finisher.put(Ending(running, "ok", value=1))
+    finisher.stop()
+    assert CrawlJob.fetch(good.job_id, connection=queue.redis).is_finished

@@ -1,11 +1,13 @@
 """The scheduler's steps between store and queue."""
 
-from scheduler.loop import Loop, Step, move_due, recover, remember_delayed
+import pytest
+
+from scheduler.loop import Loop, Recovery, Step, move_due, remember_delayed
 from shared.clock import SECOND, now_us
 from shared.errors import StoreUnavailable
 from shared.models import TaskState
 from shared.queue import Counts, TaskQueue
-from shared.store import Store
+from shared.store import Store, sweep
 from tests.crawls import Crawl
 from tests.waiting import until
 
@@ -22,8 +24,8 @@ def test_a_lost_enqueue_is_made_good(sqlite_store: Store, queue: TaskQueue) -> N
     crawl = Crawl(sqlite_store)
     crawl.discover("/", "/a")
     sqlite_store.write(lambda conn: conn.exec_driver_sql("UPDATE tasks SET queued_at = 1"))
-    assert recover(sqlite_store, queue) == 2
-    assert recover(sqlite_store, queue) == 0
+    assert Recovery(sqlite_store, queue)() == 2
+    assert Recovery(sqlite_store, queue)() == 0
     assert queue.counts() == Counts(waiting=2)
 
 
@@ -33,10 +35,29 @@ def test_a_wiped_redis_is_filled_again(sqlite_store: Store, queue: TaskQueue) ->
     crawl.delay(works[0], now_us() + 60 * SECOND)
     sqlite_store.write(lambda conn: conn.exec_driver_sql("UPDATE tasks SET claimed_until = 1 WHERE state = 6"))
     queue.redis.flushall()
-    recover(sqlite_store, queue)
+    Recovery(sqlite_store, queue)()
     remember_delayed(sqlite_store, queue)
     assert queue.counts() == Counts(waiting=1, delayed=1)
     assert crawl.row(works[1].id).state == TaskState.QUEUED
+
+
+def test_after_an_outage_workers_get_time_to_renew(
+    sqlite_store: Store, queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crawl = Crawl(sqlite_store)
+    work = crawl.admit(crawl.discover("/")[0].task_id)
+    sqlite_store.write(lambda conn: conn.exec_driver_sql("UPDATE tasks SET claimed_until = 1 WHERE state = 6"))
+    look = Recovery(sqlite_store, queue)
+    with monkeypatch.context() as outage:
+        outage.setattr(sweep, "expired", raise_unavailable)
+        with pytest.raises(StoreUnavailable):
+            look()
+    look()
+    assert crawl.row(work.id).state == TaskState.RUNNING
+
+
+def raise_unavailable(*_: object) -> None:
+    raise StoreUnavailable
 
 
 def test_a_step_that_fails_is_tried_again_and_ends_no_other() -> None:
