@@ -4,7 +4,7 @@ from flask import Flask
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from api import dispatch, errors, hooks
+from api import dashboard, dispatch, errors, hooks
 from api.auth import Authenticator
 from api.context import EXTENSION, Services
 from api.inputs import MAX_BODY
@@ -31,6 +31,7 @@ def build(settings: Settings, store: Store | None, queue: TaskQueue | None) -> F
     hooks.register(app)
     errors.register(app)
     dispatch.register(app, ROUTES)
+    dashboard.register(app)
     return app
 
 

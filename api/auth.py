@@ -16,9 +16,11 @@ _LONGEST = 512
 def secret_of(authorization: str, x_api_key: str) -> str:
     """The key from `Authorization: Bearer`, `Authorization: Token` or `X-API-Key`. Raises Unauthorized."""
     scheme, _, value = authorization.strip().partition(" ")
-    secret = value.strip() if scheme.lower() in ("bearer", "token") else ""
-    secret = secret or x_api_key.strip()
-    if not secret or len(secret) > _LONGEST:
+    if authorization and (scheme.lower() not in ("bearer", "token") or not value.strip()):
+        raise Unauthorized
+    given = {secret for secret in (value.strip(), x_api_key.strip()) if secret}
+    # two different keys in one request: nobody can say which one was meant
+    if len(given) != 1 or len(secret := given.pop()) > _LONGEST:
         raise Unauthorized
     return secret
 

@@ -69,6 +69,8 @@ def _detail(error: Any, what: str) -> tuple[str, str]:
         return field, f"unknown {what}"
     if error["type"] == "missing":
         return field, "is required"
+    if error["type"] == "string_pattern_mismatch":
+        return field, "has not the documented form"
     return field, str(error["msg"]).removeprefix("Value error, ")
 
 

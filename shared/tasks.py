@@ -5,9 +5,9 @@ import logging
 from shared import jobs as job_cases
 from shared.clock import now_us
 from shared.errors import QueueUnavailable
-from shared.models import Dispatch, Job, JobMode, JobOptions, TaskKind
+from shared.models import Dispatch, Job, JobMode, JobOptions, TaskKind, TaskState
 from shared.queue import TaskQueue
-from shared.store import Store, jobs, tasks
+from shared.store import Store, jobs, queue_jobs, tasks
 from shared.store.pages import Page
 
 log = logging.getLogger(__name__)
@@ -40,15 +40,15 @@ def retry_failed(
     domain_id: int | None = None,
 ) -> int:
     """Runs up to `limit` failed tasks again; how many."""
+    failed = queue_jobs.QueueJobFilter(organisation_id, TaskState.FAILED, kind, domain_id)
     retried = 0
-    while retried < limit:
-        n, due = tasks.reopen_failed(
-            store, organisation_id, now_us(), min(_CHUNK, limit - retried), kind=kind, domain_id=domain_id
-        )
-        _enqueue(queue, due)
-        retried += n
-        if n == 0:
-            break
+    for job_no in queue_jobs.jobs_with(store, failed):
+        while retried < limit:
+            n, due = tasks.reopen_failed(store, job_no, now_us(), min(_CHUNK, limit - retried), kind)
+            _enqueue(queue, due)
+            retried += n
+            if n == 0:
+                break
     return retried
 
 

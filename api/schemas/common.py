@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 #: offsets and pages stay far inside 64 bits, whatever they are multiplied with
@@ -92,22 +92,25 @@ def _digits(value: Any) -> Any:
     return value
 
 
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("must not contain control characters")
-    return value
+def _whole(value: Any) -> Any:
+    """87.0 is an integer in JSON, true is not."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 #: for an integer in a query; after its bounds, which pydantic would else leave out of the schema
 DIGITS = BeforeValidator(_digits)
-#: text that every database and terminal can take
-Text = Annotated[str, AfterValidator(_printable)]
+#: the same for an integer in a body
+WHOLE = BeforeValidator(_whole)
+#: text that every database and terminal can take: without control characters
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 #: ISO 8601, UTC, `Z`
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), DIGITS]
 PageNo = Annotated[int, Field(ge=1, le=MAX_OFFSET), DIGITS]
 #: a UUID in either spelling
-Id = Annotated[Text, Field(min_length=1, max_length=64)]
+Id = Annotated[
+    str, Field(pattern=r"^([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$", examples=["0" * 32])
+]
 
 
 class Paged(Query):

@@ -3,14 +3,14 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from api.schemas.common import DIGITS, Body, Moment, Offset, PageNo, Query, Result, Text
+from api.schemas.common import DIGITS, WHOLE, Body, Moment, Offset, PageNo, Query, Result, Text
 from shared.models import JobOptions
 
 MAX_PAGES = 100_000_000
 JobStatus = Literal["created", "running", "completed", "failed", "cancelled"]
-INCLUDES = ("stats", "progress", "domain")
+_INCLUDE = "(stats|progress|domain)"
 _RANGE = re.compile(r"([1-9][0-9]{0,4})([dh])")
 
 
@@ -20,8 +20,10 @@ class Options(Body):
     use_sitemap: bool = Field(default=True, description="Discover pages from sitemaps")
     find_links: bool = Field(default=True, description="Discover pages by following internal links")
     allow_cross_subdomain_links: bool = Field(default=True, description="Follow links across subdomains")
-    max_pages: int = Field(default=0, ge=0, le=MAX_PAGES, description="Most pages to crawl; 0: unlimited")
-    concurrency: int = Field(default=20, ge=1, le=100, description="Most requests at once")
+    max_pages: Annotated[int, Field(ge=0, le=MAX_PAGES), WHOLE] = Field(
+        default=0, description="Most pages to crawl; 0: unlimited"
+    )
+    concurrency: Annotated[int, Field(ge=1, le=100), WHOLE] = Field(default=20, description="Most requests at once")
     source_type: Text = Field(default="api", min_length=1, max_length=64, description="What created the job")
     source_detail: Text = Field(default="create_job", min_length=1, max_length=200)
 
@@ -41,19 +43,6 @@ class CreateJob(Options):
         return JobOptions(**(self.options.given() | self.given()))
 
 
-def _check_range(value: str) -> str:
-    if not _RANGE.fullmatch(value):
-        raise ValueError("must be <n>d or <n>h, such as 7d or 12h")
-    return value
-
-
-def _check_include(value: str) -> str:
-    unknown = sorted(set(value.split(",")) - set(INCLUDES))
-    if unknown:
-        raise ValueError(f"must be a comma-separated list of {', '.join(INCLUDES)}")
-    return value
-
-
 class ListJobs(Query):
     """Which crawl jobs."""
 
@@ -61,13 +50,13 @@ class ListJobs(Query):
     offset: Offset | None = None
     page: PageNo = 1
     status: JobStatus | None = None
-    range: Annotated[str, AfterValidator(_check_range)] | None = Field(
+    range: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[dh]$")] | None = Field(
         None, description="Created within the last `<n>d` or `<n>h`", examples=["7d"]
     )
     tz_offset: Annotated[int, Field(ge=-900, le=900), DIGITS] = Field(
         0, alias="tzOffset", description="Minutes, as JavaScript's getTimezoneOffset(); moves the day edges of `range`"
     )
-    include: Annotated[str, AfterValidator(_check_include)] | None = Field(
+    include: Annotated[str, Field(pattern=f"^{_INCLUDE}(,{_INCLUDE})*$")] | None = Field(
         None, description="Comma-separated: stats, progress, domain", examples=["stats,progress"]
     )
 

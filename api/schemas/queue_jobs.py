@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from api.schemas.common import Body, CamelResult, Id, Moment, Paged
+from api.schemas.common import WHOLE, Body, CamelResult, Id, Moment, Paged
 
 QueueState = Literal["waiting", "active", "completed", "failed", "delayed"]
 JobName = Literal["crawl.page", "discover.pages"]
@@ -24,9 +24,9 @@ class CreateQueueJob(Body):
     name: JobName
     url: str | None = Field(None, min_length=1, max_length=100_000, examples=["https://competitor.com/pricing"])
     domain: str | None = Field(None, min_length=1, max_length=10_000, examples=["competitor.com"])
-    delay: int = Field(0, ge=0, le=31_536_000, description="Seconds")
-    max_attempts: int = Field(3, alias="maxAttempts", ge=1, le=20)
-    priority: int = Field(0, ge=-1000, le=1000, description="Higher is earlier")
+    delay: Annotated[int, Field(ge=0, le=31_536_000), WHOLE] = Field(0, description="Seconds")
+    max_attempts: Annotated[int, Field(ge=1, le=20), WHOLE] = Field(3, alias="maxAttempts")
+    priority: Annotated[int, Field(ge=-1000, le=1000), WHOLE] = Field(0, description="Higher is earlier")
 
     @model_validator(mode="after")
     def _names_its_target(self) -> Self:
@@ -40,8 +40,8 @@ class RetryFailed(Body):
     """Which failed jobs to run again."""
 
     name: JobName | None = None
-    domain_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(None, alias="domainId")
-    limit: int = Field(1000, ge=1, le=10_000)
+    domain_id: Id | None = Field(None, alias="domainId")
+    limit: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 1000
 
 
 class ReturnValue(CamelResult):

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, or_, select
 
 from shared.models import Job, TaskState
-from shared.store import task_records
+from shared.store import orders, task_records
 from shared.store.counters import SLOW_MS
 from shared.store.engine import Store
 from shared.store.tables import tasks
@@ -15,6 +15,7 @@ from shared.store.task_lists import TaskFilter, condition
 from shared.store.task_records import TaskRecord
 
 _CHUNK = 1000
+_PAGE_VIEWS = ("page_views_7d", "page_views_28d", "page_views_180d")
 
 
 class ExportType(StrEnum):
@@ -55,8 +56,9 @@ def _condition(job: Job, which: ExportType) -> Any:
 
 def has_page_views(store: Store, job: Job) -> bool:
     """Whether any task of the job has page views."""
-    known = or_(*(tasks.c[name].is_not(None) for name in ("pv7", "pv28", "pv180")))
-    with store.read() as conn:
-        return (
-            conn.execute(select(tasks.c.id).where(condition(job.id, TaskFilter()), known).limit(1)).first() is not None
-        )
+    known = or_(*(tasks.c[orders.FIELDS[name]].is_not(None) for name in _PAGE_VIEWS))
+    query = select(tasks.c.id).where(condition(job.id, TaskFilter()), known).limit(1)
+    with store.snapshot() as conn:
+        if order := orders.ready(conn, job.id):
+            return orders.has_values(conn, order, _PAGE_VIEWS)
+        return conn.execute(query).first() is not None

@@ -56,6 +56,12 @@ def page(store: Store, which: QueueJobFilter, limit: int, offset: int) -> tuple[
         return task_records.of_rows(conn, rows, loaded), counts.total()
 
 
+def jobs_with(store: Store, which: QueueJobFilter) -> list[int]:
+    """The numbers of the jobs that have such queue jobs, oldest first."""
+    with store.snapshot() as conn:
+        return sorted(_counts(conn, which))
+
+
 def _counts(conn: Connection, which: QueueJobFilter) -> Counter[int]:
     """How many wanted tasks each job has, for the jobs that have any."""
     counts: Counter[int] = Counter()
@@ -120,7 +126,8 @@ def _rows(conn: Connection, job_no: int, which: QueueJobFilter, limit: int, offs
 
 def _scope(conn: Connection, job_no: int, states: tuple[TaskState, ...]) -> list[Any]:
     if states == (TaskState.FAILED,):
-        return [_T.job_id == job_no, IS_FAILED]
+        # with a range of ids besides: by the job alone SQLite prefers the unique index, and walks through all rows
+        return [_T.job_id == job_no, IS_FAILED, _T.id > ids.pack(job_no, 0), _T.id < ids.pack(job_no + 1, 0)]
     if all(state in IN_FLIGHT for state in states):
         return [_T.job_id == job_no, IS_IN_FLIGHT, _T.state.in_(states)]
     return [_T.id >= ids.pack(job_no, 1), _T.id < _ceiling(conn, job_no), _T.state.in_(states)]

@@ -18,6 +18,8 @@ from shared.store.tables import jobs as jobs_table
 POISON = 3
 _CHUNK = 1000
 _T = tasks.c
+#: no index fits it, so that SQLite takes the small partial one and not the primary key of all tasks
+_ID = _T.id + 0
 
 
 def due(store: Store, now: int) -> list[Dispatch]:
@@ -88,14 +90,14 @@ def _poison(row: Any, job: Job, reason: str) -> Finish:
 
 def queued_before(store: Store, moment: int, after: int = 0) -> list[Dispatch]:
     """Up to 1,000 tasks queued before a moment, with ids over `after`: Redis should have them."""
-    query = select(_T.id).where(IS_IN_FLIGHT, _T.state == TaskState.QUEUED, _T.queued_at < moment, _T.id > after)
+    query = select(_T.id).where(IS_IN_FLIGHT, _T.state == TaskState.QUEUED, _T.queued_at < moment, _ID > after)
     with store.read() as conn:
-        return _dispatches(conn, list(conn.execute(query.order_by(_T.id).limit(_CHUNK)).scalars()))
+        return _dispatches(conn, list(conn.execute(query.order_by(_ID).limit(_CHUNK)).scalars()))
 
 
 def delayed(store: Store, after: int = 0) -> list[tuple[Dispatch, int]]:
     """Up to 1,000 delayed tasks with ids over `after`, and when they are due."""
-    query = select(_T.id, _T.next_attempt_at).where(IS_DELAYED, _T.id > after).order_by(_T.id).limit(_CHUNK)
+    query = select(_T.id, _T.next_attempt_at).where(IS_DELAYED, _ID > after).order_by(_ID).limit(_CHUNK)
     with store.read() as conn:
         times = {row.id: row.next_attempt_at for row in conn.execute(query)}
         return [(d, times[d.task_id]) for d in _dispatches(conn, list(times))]
@@ -143,13 +145,19 @@ def _in_flight(conn: Connection, job_id: int) -> int:
     return conn.execute(count.where(_T.kind == TaskKind.CRAWL_PAGE)).scalar_one()
 
 
+def _pending(job_id: int, limit: int) -> Select[Any]:
+    """A job's pending tasks, in the order that makes SQLite take the partial index, not the unique one."""
+    query = select(_T.id).where(_T.job_id == job_id, IS_PENDING)
+    return query.order_by(_T.priority.desc(), _T.id).limit(limit)
+
+
 def _has_drifted(store: Store, job_id: int) -> bool:
     with store.read() as conn:
         state = conn.execute(select(job_state).where(job_state.c.job_id == job_id)).first()
         if state is None:
             return False
         counted = _in_flight(conn, job_id)
-        waiting = conn.execute(select(_T.id).where(_T.job_id == job_id, IS_PENDING).limit(1)).first()
+        waiting = conn.execute(_pending(job_id, 1)).first()
     return bool(counted != state.n_inflight or (waiting and counted < state.window))
 
 
@@ -158,6 +166,6 @@ def _heal(conn: Connection, job_id: int, now: int) -> list[Dispatch]:
     ledger.lock({job_id})
     account = ledger.account(job_id)
     account.n_inflight = _in_flight(conn, job_id)
-    pending = select(func.count()).select_from(tasks).where(_T.job_id == job_id, IS_PENDING)
+    pending = select(func.count()).select_from(_pending(job_id, ids.SEQ_MASK).subquery())
     account.n_open = account.n_inflight + conn.execute(pending).scalar_one()
     return ledger.close()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, select, update
 
 from shared import ids
 from shared.errors import Conflict, NotFound
@@ -12,7 +12,6 @@ from shared.store.admissions import reopen_rows
 from shared.store.engine import Store
 from shared.store.ledger import Ledger
 from shared.store.tables import IS_FAILED, tasks
-from shared.store.tables import jobs as jobs_table
 from shared.store.task_records import TaskRecord
 
 _T = tasks.c
@@ -92,36 +91,32 @@ def cancel(store: Store, organisation_id: int, task_id: int, now: int) -> tuple[
 
 
 def reopen_failed(
-    store: Store, organisation_id: int, now: int, limit: int, kind: TaskKind | None = None, domain_id: int | None = None
+    store: Store, job_no: int, now: int, limit: int, kind: TaskKind | None = None
 ) -> tuple[int, list[Dispatch]]:
-    """Takes up to `limit` failed tasks back into their jobs; how many, and what their jobs' windows let in at once.
+    """Takes up to `limit` failed tasks of a job back into it; how many, and what its window lets in at once.
 
-    Unlike `reopen` it makes pages pending: thousands of them must not flood the queue.
+    Unlike `reopen` it makes pages pending: thousands of them must not flood the queue. None of a cancelled job.
     """
 
     def step(conn: Connection) -> tuple[int, list[Dispatch]]:
-        query = select(tasks, jobs_table.c.created_at.label("job_created_at")).join(
-            jobs_table, jobs_table.c.id == _T.job_id
-        )
-        query = query.where(
-            IS_FAILED, jobs_table.c.organisation_id == organisation_id, jobs_table.c.state != JobState.CANCELLED
-        )
-        if kind is not None:
-            query = query.where(_T.kind == kind)
-        if domain_id is not None:
-            query = query.where(jobs_table.c.domain_id == domain_id)
-        rows = conn.execute(query.order_by(_T.id).limit(limit).with_for_update(of=tasks)).all()
+        rows = conn.execute(_failed(job_no, kind, limit)).all()
+        job = jobs.load(conn, [job_no]).get(job_no)
+        if job is None or job.state is JobState.CANCELLED:
+            return 0, []
         ledger = Ledger(conn, now)
-        reopen_rows(ledger, [row for row in rows if row.kind == TaskKind.DISCOVER_PAGES])
+        discoveries = [row for row in rows if row.kind == TaskKind.DISCOVER_PAGES]
+        reopen_rows(ledger, discoveries)
         _reopen_as_pending(ledger, [row for row in rows if row.kind == TaskKind.CRAWL_PAGE])
-        discoveries = [
-            Dispatch(row.id, TaskKind(row.kind), row.job_created_at // 1000)
-            for row in rows
-            if row.kind == TaskKind.DISCOVER_PAGES
-        ]
-        return len(rows), discoveries + ledger.close()
+        due = [Dispatch(row.id, TaskKind.DISCOVER_PAGES, job.ms) for row in discoveries]
+        return len(rows), due + ledger.close()
 
     return store.write(step)
+
+
+def _failed(job_no: int, kind: TaskKind | None, limit: int) -> Select[Any]:
+    in_job = (_T.job_id == job_no, _T.id > ids.pack(job_no, 0), _T.id < ids.pack(job_no + 1, 0))
+    query = select(tasks).where(IS_FAILED, *in_job).order_by(_T.id).limit(limit).with_for_update()
+    return query if kind is None else query.where(_T.kind == kind)
 
 
 def _reopen_as_pending(ledger: Ledger, rows: list[Any]) -> None:
