@@ -4,7 +4,7 @@ import threading
 import time
 
 from shared.errors import Forbidden, Unauthorized
-from shared.models import ApiKey
+from shared.models import ApiKey, JobOptions
 from shared.store import Store, keys
 
 #: seconds that a valid key is believed without a look into the store: the bound on a revocation's delay
@@ -29,6 +29,13 @@ def require_scope(key: ApiKey, scope: str) -> None:
     """Raises Forbidden unless the key has the scope; `admin` has all."""
     if scope not in key.scopes and "admin" not in key.scopes:
         raise Forbidden(f"The API key lacks the scope `{scope}`")
+
+
+def allowed(key: ApiKey, options: JobOptions) -> JobOptions:
+    """The options of a crawl, where the key may ask for them. Raises Forbidden."""
+    if not options.respect_robots:
+        require_scope(key, "admin")
+    return options
 
 
 class Authenticator:

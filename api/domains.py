@@ -1,6 +1,7 @@
 """`/api/domains` and `/api/pages`: the things that trigger jobs."""
 
 from api import lookup
+from api.auth import allowed
 from api.context import Answer, Call
 from api.inputs import naming
 from api.queue_jobs import accepted, queue_job
@@ -79,7 +80,7 @@ def crawl_domain(call: Call, given: Options) -> Answer:
     """Crawls a domain; the answer is the queue job of its discovery."""
     domain = _here(call)
     call.queue.ping()
-    return accepted(call, _start(call, domain.host, JobOptions(**given.given())))
+    return accepted(call, _start(call, domain.host, allowed(call.key, JobOptions(**given.given()))))
 
 
 def crawl_page(call: Call, _given: NoBody) -> Answer:

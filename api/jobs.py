@@ -3,6 +3,7 @@
 from typing import Any
 
 from api import lookup
+from api.auth import allowed
 from api.context import Answer, Call
 from api.inputs import naming
 from api.schemas.common import NoBody, NoQuery
@@ -29,11 +30,12 @@ EVERYTHING = frozenset({"progress", "stats"})
 
 def create_job(call: Call, given: CreateJob) -> Answer:
     """Starts a crawl."""
+    options = allowed(call.key, given.job_options())
     # first, so that a client that is told 503 knows that nothing was recorded
     call.queue.ping()
     with naming("domain"):
         job, _ = cases.submit_crawl(
-            call.store, call.queue, call.organisation_id, given.domain, given.job_options(), jobs.FirstTask()
+            call.store, call.queue, call.organisation_id, given.domain, options, jobs.FirstTask()
         )
     return Answer(_one(call, job), status=201)
 
@@ -113,6 +115,7 @@ def job_result(job: Job, known: Progress | None, included: frozenset[str]) -> Jo
         use_sitemap=job.options.use_sitemap,
         find_links=job.options.find_links,
         allow_cross_subdomain_links=job.options.allow_cross_subdomain_links,
+        respect_robots=job.options.respect_robots,
         max_pages=job.options.max_pages,
         concurrency=job.options.concurrency,
         source_type=job.options.source_type,

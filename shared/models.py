@@ -139,6 +139,8 @@ class JobOptions:
     use_sitemap: bool = True
     find_links: bool = True
     allow_cross_subdomain_links: bool = True
+    #: False only for organisations' admins: their own sites
+    respect_robots: bool = True
     #: 0: unlimited
     max_pages: int = 0
     #: most tasks of this job in the queue at once

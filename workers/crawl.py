@@ -33,10 +33,10 @@ def crawl(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
     """Crawls the page of an admitted task. Raises Cancelled when it is halted on the way."""
     try:
         origin, _ = urls.split(work.url)
-        rules = ctx.robots.rules(origin, cancelled=halted)
-        if not rules.allows(work.url):
+        rules = ctx.robots.rules(origin, cancelled=halted) if work.job.options.respect_robots else None
+        if rules and not rules.allows(work.url):
             return Finish(work, TaskState.SKIPPED, error=_NOT_ALLOWED)
-        until = turns.early(ctx, work, rules.crawl_delay, halted)
+        until = turns.early(ctx, work, rules.crawl_delay if rules else None, halted)
         if until is not None:
             return Delay(work, until, turns.REASON, spends_attempt=False)
         response = ctx.fetcher.get(work.url, cancelled=halted)
@@ -130,7 +130,7 @@ def _skipped(
 
 
 def _is_allowed(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -> bool:
-    return in_scope(work, url) and _forbidden(ctx, urls.split(url)[0], url, halted) is None
+    return in_scope(work, url) and _forbidden(ctx, work, url, halted) is None
 
 
 def _parsed(response: Response) -> ParsedPage | None:
@@ -166,11 +166,14 @@ def new_links(ctx: Runtime, work: Work, found: Iterable[str], halted: Callable[[
         if origin not in scopes:
             scopes[origin] = in_scope(work, url)
         if scopes[origin]:
-            yield NewLink(key, origin, path, _forbidden(ctx, origin, url, halted))
+            yield NewLink(key, origin, path, _forbidden(ctx, work, url, halted))
 
 
-def _forbidden(ctx: Runtime, origin: str, url: str, halted: Callable[[], bool]) -> str | None:
+def _forbidden(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -> str | None:
     """Why robots.txt keeps us from a page. Where it cannot be had, the page's own task will see to it."""
+    if not work.job.options.respect_robots:
+        return None
+    origin, _ = urls.split(url)
     try:
         return None if ctx.robots.rules(origin, cancelled=halted).allows(url) else _NOT_ALLOWED
     except Cancelled:

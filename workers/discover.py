@@ -24,7 +24,7 @@ def discover(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
         raise
     except FetchError as error:
         return _hopeless(after_error(work, error))
-    if not rules.allows(f"{origin}/"):
+    if work.job.options.respect_robots and not rules.allows(f"{origin}/"):
         reason = f"robots.txt of {origin} forbids its root"
         return Finish(work, TaskState.FAILED, error=reason, job_error=reason, documents=1)
     return _collect(ctx, work, origin, rules, halted)

@@ -20,6 +20,7 @@ class Options(Body):
     use_sitemap: bool = Field(default=True, description="Discover pages from sitemaps")
     find_links: bool = Field(default=True, description="Discover pages by following internal links")
     allow_cross_subdomain_links: bool = Field(default=True, description="Follow links across subdomains")
+    respect_robots: bool = Field(default=True, description="Obey robots.txt; false needs the `admin` scope")
     max_pages: Annotated[int, Field(ge=0, le=MAX_PAGES), WHOLE] = Field(
         default=0, description="Most pages to crawl; 0: unlimited"
     )
@@ -120,6 +121,7 @@ class JobResult(Result):
     use_sitemap: bool
     find_links: bool
     allow_cross_subdomain_links: bool
+    respect_robots: bool
     max_pages: int
     concurrency: int
     source_type: str

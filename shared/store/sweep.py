@@ -19,7 +19,7 @@ POISON = 3
 _CHUNK = 1000
 _T = tasks.c
 #: no index fits it, so that SQLite takes the small partial one and not the primary key of all tasks
-_ID = _T.id + 0
+_unindexed_id = _T.id + 0
 
 
 def due(store: Store, now: int) -> list[Dispatch]:
@@ -90,14 +90,18 @@ def _poison(row: Any, job: Job, reason: str) -> Finish:
 
 def queued_before(store: Store, moment: int, after: int = 0) -> list[Dispatch]:
     """Up to 1,000 tasks queued before a moment, with ids over `after`: Redis should have them."""
-    query = select(_T.id).where(IS_IN_FLIGHT, _T.state == TaskState.QUEUED, _T.queued_at < moment, _ID > after)
+    query = select(_T.id).where(
+        IS_IN_FLIGHT, _T.state == TaskState.QUEUED, _T.queued_at < moment, _unindexed_id > after
+    )
     with store.read() as conn:
-        return _dispatches(conn, list(conn.execute(query.order_by(_ID).limit(_CHUNK)).scalars()))
+        return _dispatches(conn, list(conn.execute(query.order_by(_unindexed_id).limit(_CHUNK)).scalars()))
 
 
 def delayed(store: Store, after: int = 0) -> list[tuple[Dispatch, int]]:
     """Up to 1,000 delayed tasks with ids over `after`, and when they are due."""
-    query = select(_T.id, _T.next_attempt_at).where(IS_DELAYED, _ID > after).order_by(_ID).limit(_CHUNK)
+    query = (
+        select(_T.id, _T.next_attempt_at).where(IS_DELAYED, _unindexed_id > after).order_by(_unindexed_id).limit(_CHUNK)
+    )
     with store.read() as conn:
         times = {row.id: row.next_attempt_at for row in conn.execute(query)}
         return [(d, times[d.task_id]) for d in _dispatches(conn, list(times))]

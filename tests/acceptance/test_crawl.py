@@ -97,6 +97,21 @@ def test_robots_that_forbids_everything_fails_the_job(system: System, site: Site
     assert site.paths() == ["/robots.txt"]
 
 
+def test_an_admin_may_ignore_robots_txt(system: System, site: Site) -> None:
+    site.pages = linked_site(5, robots="User-agent: *\nDisallow: /\n")
+    system.start()
+    job = system.ended(system.crawl(f"http://{site.host}", respect_robots=False))
+    assert (job["status"], job["progress"]["completed_tasks"]) == ("completed", 5)
+
+
+def test_a_page_that_robots_forbids_is_skipped(system: System, site: Site) -> None:
+    site.pages = linked_site(5, robots="User-agent: *\nDisallow: /page/3\n")
+    system.start()
+    job_id = system.crawl(f"http://{site.host}")
+    assert system.ended(job_id)["progress"]["skipped_tasks"] == 1
+    assert "/page/3" not in site.paths()
+
+
 def test_a_name_that_does_not_exist_fails_the_job(system: System) -> None:
     system.start()
     job = system.ended(system.crawl("no-such-host.invalid"))

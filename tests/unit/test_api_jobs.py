@@ -48,6 +48,13 @@ def test_a_flat_option_wins_over_a_nested_one(api: Api) -> None:
     assert (job["max_pages"], job["find_links"]) == (5, False)
 
 
+@pytest.mark.parametrize(("scopes", "status"), [({"read", "write"}, 403), ({"admin"}, 201)])
+def test_ignoring_robots_txt_is_for_admins(api: Api, scopes: set[str], status: int) -> None:
+    body = {"domain": "example.com", "respect_robots": False}
+    answer = api.call("POST", "/v1/jobs", secret=api.key("acme", scopes), json=body)
+    assert answer.status_code == status
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [

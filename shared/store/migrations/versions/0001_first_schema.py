@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.Column("use_sitemap", sa.SmallInteger(), nullable=False),
         sa.Column("find_links", sa.SmallInteger(), nullable=False),
         sa.Column("cross_subdomain", sa.SmallInteger(), nullable=False),
+        sa.Column("respect_robots", sa.SmallInteger(), nullable=False),
         sa.Column("max_pages", sa.Integer(), nullable=False),
         sa.Column("concurrency", sa.Integer(), nullable=False),
         sa.Column("source_type", sa.Text(), nullable=False),
