@@ -156,6 +156,8 @@ class ConcurrentWorker(Worker):
         args: list[str | float] = [RQ_KEY_PREFIX, self.name, utcformat(now), now.timestamp(), LEASE_SECONDS, k]
         with redis_errors():
             taken = self._take_script(keys=self.queue_names(), args=[*args, *(uuid.uuid4().hex for _ in range(k))])
+        if taken:
+            self._state = WorkerStatus.BUSY  # the script has told Redis
         return [Delivery.from_reply(*reply) for reply in taken]
 
     def _perform(self, delivery: Delivery) -> None:

@@ -34,4 +34,6 @@ for _, queue in ipairs(KEYS) do
     end
   end
 end
+local me = prefix .. ':worker:' .. worker
+if #taken > 0 and redis.call('EXISTS', me) == 1 then redis.call('HSET', me, 'state', 'busy') end
 return taken

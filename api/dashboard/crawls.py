@@ -1,0 +1,104 @@
+"""`/jobs/{id}`: a crawl, its tasks, broken links and slow pages."""
+
+from itertools import islice
+from typing import Any, cast
+
+from flask import Response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from api import export as exporting
+from api import jobs, lookup, tasks
+from api.context import Call, Stream
+from api.dashboard import charts, urls
+from api.dashboard.pace import pace
+from api.inputs import read_query
+from api.schemas.common import NoBody, NoQuery
+from api.schemas.tasks import ExportQuery, ListTasks, Summary, TaskList, TaskResult
+from shared.errors import Invalid
+from shared.store import exports, progress
+from shared.store.counters import SLOW_MS
+from shared.store.exports import ExportType
+
+#: slow pages that are shown; the export has all
+MOST_SLOW = 500
+
+
+def show_tasks(call: Call) -> ResponseReturnValue:
+    """All tasks, with the API's filters, sorts and pages."""
+    return urls.without_empty() or _list(call, "tasks", {})
+
+
+def show_broken(call: Call) -> ResponseReturnValue:
+    """Failed tasks, with the page that led to each."""
+    return urls.without_empty() or _list(call, "broken", {"status": "failed"})
+
+
+def _list(call: Call, tab: str, fixed: dict[str, Any]) -> tuple[str, int]:
+    which, errors = _which()
+    found = cast(TaskList, tasks.list_tasks(call, which.model_copy(update=fixed)).body)
+    page = _page(call, tab, found.summary, found=found, which=which, errors=errors, **_sorting(which))
+    return page, 400 if errors else 200
+
+
+def _which() -> tuple[ListTasks, dict[str, str]]:
+    """The filters of the URL; none of them where one is wrong, and what is wrong."""
+    try:
+        return read_query(request, ListTasks), {}
+    except Invalid as error:
+        return ListTasks.model_validate({}), dict(error.details)
+
+
+def _sorting(which: ListTasks) -> dict[str, Any]:
+    return {
+        "next_sort": lambda field: urls.next_sort(which.sort, field),
+        "direction": lambda field: urls.direction(which.sort, field),
+    }
+
+
+def show_slow(call: Call) -> ResponseReturnValue:
+    """Pages over three seconds, slowest first."""
+    read_query(request, NoQuery)
+    job = lookup.job(call, call.path["job_id"])
+    rows = islice(exports.rows(call.store, job, ExportType.SLOW_PAGES, limit=MOST_SLOW), MOST_SLOW)
+    slow = sorted((tasks.task_result(record) for record in rows), key=_slowness, reverse=True)
+    summary = cast(TaskList, tasks.list_tasks(call, ListTasks.model_validate({"limit": 1})).body).summary
+    return _page(call, "slow", summary, slow=slow, slow_ms=SLOW_MS, most=MOST_SLOW)
+
+
+def _slowness(task: TaskResult) -> int:
+    return task.response_time or 0 if task.second_response_time is None else task.second_response_time
+
+
+def _page(call: Call, tab: str, summary: Summary, **values: Any) -> str:
+    job = lookup.job(call, call.path["job_id"])
+    known = progress.read(call.store, [job.id])[job.id]
+    shown = jobs.job_result(job, known, jobs.EVERYTHING)
+    return render_template(
+        f"crawl_{tab}.html",
+        tab=tab,
+        job=shown,
+        pace=pace(shown),
+        summary=summary,
+        arcs=charts.donut(summary.by_status),
+        bars=charts.histogram(known.counts.tally.times, SLOW_MS),
+        **values,
+    )
+
+
+def export(call: Call) -> ResponseReturnValue:
+    """The API's export, as a file."""
+    given = read_query(request, ExportQuery)
+    answer = exporting.export_tasks(call, given)
+    if isinstance(answer, Stream):
+        response, name = Response(answer.parts, content_type=answer.content_type), answer.filename
+    else:
+        name = f"{given.type}-{call.path['job_id']}.json"
+        response = Response(answer.payload(), content_type=answer.content_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def cancel(call: Call) -> ResponseReturnValue:
+    """Cancels the crawl."""
+    jobs.cancel_job(call, NoBody())
+    return redirect(f"/jobs/{call.path['job_id']}", 303)
