@@ -1,18 +1,25 @@
 """`python -m scheduler`: due tasks, the sweep, counts and recurring crawls. Several may run at once."""
 
+import logging
 import signal
 import sys
 import threading
+import time
 
 import click
 
 from scheduler.cron import run_cron
 from scheduler.loop import Loop, steps
-from shared.errors import CrawlyardError, SettingsError
+from shared.errors import CrawlyardError, SettingsError, Unavailable
 from shared.logs import configure
 from shared.queue import TaskQueue, connect
 from shared.settings import Settings
-from shared.store import migrate, open_store
+from shared.store import Store, migrate, open_store
+
+log = logging.getLogger("scheduler")
+
+#: seconds that the scheduler waits at its start for Redis and the database
+_PATIENCE = 15.0
 
 
 @click.command()
@@ -38,13 +45,29 @@ def run(settings: Settings) -> None:
     redis = connect(settings.required_redis_url)
     store = open_store(settings.effective_database_url)
     queue = TaskQueue(redis, settings.completed_ttl, settings.failed_ttl)
-    queue.ping()
-    migrate.require_current(store)
+    if not _await_services(store, queue, ended):
+        return
     loop = Loop(steps(store, queue, settings.retention_days))
     loop.start()
     run_cron(redis, ended)
     loop.stop()
     store.close()
+
+
+def _await_services(store: Store, queue: TaskQueue, ended: threading.Event) -> bool:
+    """Waits a moment for services that start beside us; False when told to end. Raises what is away after that."""
+    end = time.monotonic() + _PATIENCE
+    while not ended.is_set():
+        try:
+            queue.ping()
+            migrate.require_current(store)
+            return True
+        except Unavailable as error:
+            if time.monotonic() > end:
+                raise
+            log.warning("%s: waiting", error.message)
+        ended.wait(1.0)
+    return False
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.clock import SECOND, now_us
-from shared.errors import CrawlyardError, StoreUnavailable
+from shared.errors import CrawlyardError
 from shared.models import Dispatch
 from shared.queue import TaskQueue
 from shared.store import Store, counters, retention, sweep
@@ -16,8 +16,10 @@ log = logging.getLogger(__name__)
 
 #: a task queued for longer than this should be in Redis
 _SETTLED = 3 * SECOND
-#: time to renew a claim after an outage
-_MERCY = 8 * SECOND
+#: without a look for this long, something was away
+_GAP = 8 * SECOND
+#: time to renew a claim after that
+_MERCY = 5 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,33 +69,39 @@ def move_due(store: Store, queue: TaskQueue) -> int:
         due = sweep.due(store, now_us())
         queue.enqueue(due, due=True)
         moved += len(due)
+        if not due:  # another transaction holds what is due
+            break
     return moved
 
 
 class Recovery:
-    """Takes back what dead workers held and enqueues what Redis has lost."""
+    """Takes back what dead workers held and enqueues what Redis has lost.
+
+    After an outage of the database, or a start of our own, workers get time to renew their claims before
+    anyone is called dead.
+    """
 
     def __init__(self, store: Store, queue: TaskQueue) -> None:
         self._store, self._queue = store, queue
-        #: after an outage of the database, workers get time to renew their claims before anyone is called dead
-        self._mercy_until = 0
+        self._last_good = self._mercy_until = 0
 
     def __call__(self) -> int:
         """One look; how many tasks were enqueued. Raises StoreUnavailable, QueueUnavailable."""
-        try:
-            dead = sweep.expired(self._store, now_us()) if now_us() > self._mercy_until else []
-        except StoreUnavailable:
-            self._mercy_until = now_us() + _MERCY
-            raise
+        now = now_us()
+        if now - self._last_good > _GAP:
+            self._mercy_until = now + _MERCY
+        dead = sweep.expired(self._store, now) if now >= self._mercy_until else []
+        self._last_good = now_us()
         return recover(self._store, self._queue, dead)
 
 
 def recover(store: Store, queue: TaskQueue, dead: list[Dispatch]) -> int:
     """Enqueues what dead workers held and what Redis has lost; how many were enqueued."""
-    enqueued = queue.enqueue(dead)
+    enqueued = queue.enqueue(dead, taken_back=True)
     before, after = now_us() - _SETTLED, 0
     while batch := sweep.queued_before(store, before, after):
-        enqueued += queue.enqueue(batch)
+        # due: one that waits by the record is no delay in Redis any more, whoever died before saying so
+        enqueued += queue.enqueue(batch, due=True)
         after = batch[-1].task_id
     if enqueued:
         log.info("%d tasks put back into the queue", enqueued)

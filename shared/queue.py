@@ -117,12 +117,12 @@ class TaskQueue:
         names = ("enqueue", "schedule", "remove", "reap")
         self._enqueue, self._schedule, self._remove, self._reap = (script(redis, name) for name in names)
 
-    def enqueue(self, dispatches: Iterable[Dispatch], due: bool = False) -> int:
+    def enqueue(self, dispatches: Iterable[Dispatch], due: bool = False, taken_back: bool = False) -> int:
         """Puts tasks into their queues; those alive there already stay. The number enqueued.
 
-        due: the time of delayed ones has come.
+        due: the time of delayed ones has come. taken_back: those that were started are started no more.
         """
-        header = [RQ_KEY_PREFIX, _iso_now(), "1" if due else "0"]
+        header = [RQ_KEY_PREFIX, _iso_now(), "2" if taken_back else "1" if due else "0"]
         return sum(self._call(self._enqueue, header + part) for part in self._parts(dispatches, lambda d: d.at_front))
 
     def schedule(self, dispatches: Iterable[Dispatch], at: int) -> None:

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from dataclasses import replace
+from typing import Any
 
 import click
 from redis import Redis
@@ -70,7 +71,7 @@ def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
     ctx = runtime.build(settings, redis)
     runtime.install(ctx)
     executions = Executions()
-    worker = ConcurrentWorker(
+    worker = _made(
         redis,
         threads=settings.worker_threads,
         grace=settings.grace,
@@ -85,6 +86,17 @@ def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
     finally:
         ctx.close()
     return 0
+
+
+def _made(redis: Redis, **options: Any) -> ConcurrentWorker:
+    """The worker; RQ asks Redis already when it is made."""
+    while True:
+        try:
+            with redis_errors():
+                return ConcurrentWorker(redis, **options)
+        except QueueUnavailable as error:
+            log.warning("%s: waiting", error.message)
+        time.sleep(1.0)
 
 
 def _await_services(settings: Settings, redis: Redis) -> None:

@@ -9,7 +9,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +31,8 @@ _MOST = 64
 _LINGER = 0.01
 #: items a second above which lingering pays
 _BUSY = 250.0
+#: seconds between two looks whether an admission is still wanted
+_LOOK = 0.5
 
 
 class Stopped(CrawlyardError):
@@ -53,13 +57,23 @@ class Committer(threading.Thread):
         self._stopping = False
         self._rate, self._last, self._cost = 0.0, time.monotonic(), 0.0
 
-    def admit(self, admissions: Sequence[Admission]) -> list[Work | None]:
-        """Asks to run tasks; None for each that is not to be run (cancelled, ended, running elsewhere). Waits.
+    def admit(self, admissions: Sequence[Admission], unless: Callable[[], bool] = lambda: False) -> list[Work | None]:
+        """Asks to run tasks; None for each that is not to be run (cancelled, ended, running elsewhere).
 
-        Raises Stopped, and StoreUnavailable when the worker stops while the database is away.
+        Waits, through an outage too, but not once `unless` holds. Raises Stopped then, and when the committer
+        has been stopped, and StoreUnavailable when it is stopped meanwhile.
         """
         futures = [self._future(a) for a in admissions]
-        return [future.result() for future in futures]
+        return [self._result(future, unless) for future in futures]
+
+    @staticmethod
+    def _result(future: "Future[Any]", unless: Callable[[], bool]) -> Any:
+        while True:
+            try:
+                return future.result(_LOOK)
+            except NotYet:
+                if unless() and future.cancel():
+                    raise Stopped from None
 
     def record(self, outcome: Outcome) -> Verdict:
         """Records what became of a task; returns when that is durable. Raises as `admit`."""
@@ -169,7 +183,8 @@ class Committer(threading.Thread):
 
 
 def _settle(future: "Future[Any]", result: Any) -> None:
-    if isinstance(result, BaseException):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
+    with suppress(InvalidStateError):  # nobody waits any more: an admission's lease runs out
+        if isinstance(result, BaseException):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

@@ -18,7 +18,7 @@ from shared.models import (
     Work,
 )
 from workers import cache, turns
-from workers.errors import Cancelled, FetchError
+from workers.errors import Cancelled, FetchError, one_line
 from workers.fetch import Response
 from workers.parse import ParsedPage, is_html, parse_html
 from workers.retry import Answer, Failed, RetryAt, RetryPolicy, SnoozeUntil, decide
@@ -83,7 +83,7 @@ def measured(response: Response) -> Fetched:
         status_code=response.status_code,
         response_time=response.elapsed_ms,
         bytes=response.bytes_received,
-        content_type=(response.content_type or "")[:200] or None,
+        content_type=one_line(response.content_type or "")[:200] or None,
         cache_status=CacheStatus[status] if status else None,
     )
 
@@ -143,8 +143,8 @@ def _facts(response: Response, page: ParsedPage | None) -> PageFacts:
     return PageFacts(
         title=page.title if page else None,
         content_hash=page.content_hash if page else None,
-        etag=(response.headers.get("etag") or "")[:500] or None,
-        last_modified=(response.headers.get("last-modified") or "")[:100] or None,
+        etag=one_line(response.headers.get("etag") or "") or None,
+        last_modified=one_line(response.headers.get("last-modified") or "")[:100] or None,
     )
 
 

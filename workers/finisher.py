@@ -43,7 +43,7 @@ class Ending:
     def fields(self) -> tuple[Any, ...]:
         """The nine arguments of finish.lua."""
         r = self.running
-        compressed = zlib.compress(self.error.encode()) if self.error else b""
+        compressed = zlib.compress(self.error.encode(errors="replace")) if self.error else b""
         told = base64.b64encode(compressed) if self.error else _encoded(self.value)
         seconds = f"{time.monotonic() - r.started:.6f}"
         return (self.verb, r.job_id, r.queue, r.execution_id, self.ttl, told, compressed, self.due, seconds)
@@ -108,6 +108,8 @@ class Finisher(threading.Thread):
             return min(max(wait * 2, 0.1), 2.0)
         except QueueFault as error:
             self._finish_alone(batch, error)
+        except Exception:  # boundary: the thread must outlive any job; the leases of these run out
+            log.exception("%d endings cannot be told to Redis", len(batch))
         return 0.0
 
     def _finish_alone(self, batch: list[Ending], error: QueueFault) -> None:
@@ -126,4 +128,12 @@ class Finisher(threading.Thread):
             changed = self._script(args=[*args, *(field for e in batch for field in e.fields())])
         for ending, code in zip(batch, changed, strict=True):
             if code == 2:
-                self._on_dependents(ending.running.job_id, ending.running.queue)
+                self._enqueue_dependents(ending.running)
+
+    def _enqueue_dependents(self, running: Running) -> None:
+        try:
+            self._on_dependents(running.job_id, running.queue)
+        except QueueUnavailable:
+            raise
+        except Exception:  # boundary: RQ's methods on data that others wrote; the thread must outlive it
+            log.exception("what depends on job %s was not enqueued", running.job_id)

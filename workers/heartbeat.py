@@ -64,6 +64,8 @@ class Heartbeat:
                 step()
             except (CrawlyardError, RedisError) as error:
                 log.warning("%s: %s", threading.current_thread().name, str(error)[:200])
+            except Exception:  # boundary: without this thread every lease runs out
+                log.exception("%s failed", threading.current_thread().name)
 
     def _beat(self, worker: Worker) -> None:
         """One round trip: the worker's key, its state, and each execution's lease."""

@@ -16,7 +16,8 @@ from rq.job import _current_job
 from rq.timeouts import BaseDeathPenalty
 from rq.utils import as_text, import_attribute, now
 
-from shared.models import Finish, Outcome, TaskState, Verdict, Work
+from shared.errors import CrawlyardError
+from shared.models import Admission, Finish, Outcome, TaskState, Verdict, Work
 from shared.queue import QUEUES
 from shared.rqtypes import CrawlJob, CrawlQueue
 from workers import runtime
@@ -40,6 +41,9 @@ _SPECIAL = (
     b"rate_limit_key",
     b"group_id",
 )
+
+
+_REFUSED = "Internal error: the outcome cannot be stored"
 
 
 class UnsignalledDeathPenalty(BaseDeathPenalty):
@@ -98,17 +102,25 @@ class Performer:
         self._worker, self._executions, self._finisher = worker, executions, finisher
         self._failed_ttl = failed_ttl
 
-    def admit(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+    def admit(self, deliveries: Sequence[Delivery], unless: Callable[[], bool] = lambda: False) -> list[Delivery]:
         """Asks the store, in one go, which tasks among these are to be run; what is left to perform."""
-        tasks = [(d, tasks_module.admission(d.running.job_id, d.requeued)) for d in deliveries if d.is_task]
+        tasks = [(d, a) for d in deliveries if d.is_task and (a := self._admission(d)) is not None]
         if not tasks:
-            return list(deliveries)
-        works = runtime.current().committer.admit([a for _, a in tasks])
+            return [d for d in deliveries if not d.is_task]
+        works = runtime.current().committer.admit([a for _, a in tasks], unless)
         for (delivery, _), work in zip(tasks, works, strict=True):
             delivery.running.work = work
             if work is None:
                 self._end(Ending(delivery.running, "drop"))
         return [d for d in deliveries if not d.is_task or d.running.work is not None]
+
+    def _admission(self, delivery: Delivery) -> Admission | None:
+        """The request for one delivery; what is no task's id fails alone, not with its neighbours."""
+        try:
+            return tasks_module.admission(delivery.running.job_id, delivery.requeued)
+        except TaskFailed as error:
+            self._end(Ending(delivery.running, "fail", error=error.message, ttl=self._failed_ttl))
+            return None
 
     def perform(self, delivery: Delivery) -> None:
         """Runs a delivery. A task may still wait for its commit when this returns."""
@@ -145,16 +157,24 @@ class Performer:
     def _recorded(self, ctx: Runtime, running: Running, outcome: Outcome, result: Verdict | BaseException) -> None:
         """In the committing thread: the record is durable (or is not), Redis may know."""
         if isinstance(result, BaseException):
-            # not on record: the lease runs out and the sweep runs the task again
-            self._executions.leave(running)
+            self._not_recorded(ctx, running, outcome, result)
             return
         if isinstance(outcome, Finish) and result.recorded:
             ctx.seen.note(outcome, result)
         self._end(self._ending_of(running, lambda: tasks_module.told(outcome, result), {}))
 
+    def _not_recorded(self, ctx: Runtime, running: Running, outcome: Outcome, error: BaseException) -> None:
+        """An outcome that the store refuses fails its task; in an outage the sweep runs the task again."""
+        fallback = isinstance(outcome, Finish) and outcome.error is not None and outcome.error.startswith(_REFUSED)
+        if fallback or isinstance(error, CrawlyardError):
+            self._executions.leave(running)
+            return
+        told = Finish(outcome.work, TaskState.FAILED, error=f"{_REFUSED}: {type(error).__name__}")
+        ctx.committer.record_then(told, lambda result: self._recorded(ctx, running, told, result))
+
     def _end(self, ending: Ending) -> None:
+        self._finisher.put(ending)  # before it leaves: a worker that is idle may stop its finisher
         self._executions.leave(ending.running)
-        self._finisher.put(ending)
 
     def _run(self, delivery: Delivery) -> Ending:
         return self._ending_of(delivery.running, lambda: self._call(delivery), delivery.fields)

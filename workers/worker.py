@@ -91,8 +91,8 @@ class ConcurrentWorker(Worker):
 
     def work(self, burst: bool = False, *_args: Any, **_options: Any) -> bool:
         """Takes and runs jobs until SIGTERM or SIGINT, or until the queues are empty in burst mode."""
-        self.bootstrap("WARNING")
         self._install_signal_handlers()  # type: ignore[no-untyped-call]
+        self._begin()
         self.finisher.start()
         self._heartbeat.begin(self)
         try:
@@ -103,6 +103,18 @@ class ConcurrentWorker(Worker):
             self.finisher.stop()
             self._bury()
         return True
+
+    def _begin(self) -> None:
+        """Registers the worker, as soon as Redis lets it."""
+        while not self._stop_requested:
+            try:
+                # the name is ours alone: what is there is a try of ours whose answer was lost
+                self.connection.delete(self.key)
+                self.bootstrap("WARNING")
+                return
+            except (RedisError, OSError) as error:
+                log.warning("Redis is away: %s", str(error)[:200])
+                time.sleep(_IDLE)
 
     def _run_loop(self, burst: bool) -> None:
         while not self._stop_requested:
@@ -127,10 +139,12 @@ class ConcurrentWorker(Worker):
         for delivery in taken:
             self.running.add(delivery.running)
         try:
-            return self._performer.admit(taken)
-        except CrawlyardError as error:
+            return self._performer.admit(taken, unless=lambda: self._stop_requested)
+        except Exception as error:  # boundary: the loop must outlive what it took
             # not admitted: the leases run out and the sweep puts the tasks back
-            log.warning("%d jobs cannot be started: %s", len(taken), error.message)
+            log.warning(
+                "%d jobs cannot be started: %s", len(taken), error, exc_info=not isinstance(error, CrawlyardError)
+            )
             for delivery in taken:
                 self.running.leave(delivery.running)
             return []

@@ -1,14 +1,18 @@
 -- Puts jobs into their queues unless they are alive there already. Repeatable: the sweep calls it
 -- for everything that the store believes queued (docs/decisions.md, "Dispatch").
--- ARGV: prefix, now (ISO), due ("1": a delayed job's time has come), then 8 a job:
+-- ARGV: prefix, now (ISO), due ("1": a delayed job's time has come; "2": the store took it back from a
+--       worker that stopped renewing, so a start of it counts no more), then 8 a job:
 --       id, queue, data, description, timeout, result ttl, failure ttl, front ("1") or back
 -- Returns the number of jobs enqueued.
-local prefix, now, due = ARGV[1], ARGV[2], ARGV[3] == '1'
+local prefix, now, due = ARGV[1], ARGV[2], ARGV[3] ~= '0'
+local taken_back = ARGV[3] == '2'
 local enqueued = 0
 
 local function running(id, queue)
   for _, execution in ipairs(redis.call('ZRANGE', prefix .. ':executions:' .. id, 0, -1)) do
-    if redis.call('EXISTS', prefix .. ':execution:' .. id .. ':' .. execution) == 1 then return true end
+    if not taken_back and redis.call('EXISTS', prefix .. ':execution:' .. id .. ':' .. execution) == 1 then
+      return true
+    end
     -- its worker died: take its marks away
     redis.call('ZREM', prefix .. ':wip:' .. queue, id .. ':' .. execution)
   end
@@ -16,11 +20,17 @@ local function running(id, queue)
   return false
 end
 
+-- A stock `rq worker` that dies right after its pop leaves a hash that says queued, and nothing else.
+local function in_list(id, queue)
+  local list = prefix .. ':queue:' .. queue
+  return redis.call('LLEN', list) > 500 or redis.call('LPOS', list, id)
+end
+
 for i = 4, #ARGV, 8 do
   local id, queue = ARGV[i], ARGV[i + 1]
   local key = prefix .. ':job:' .. id
   local status = redis.call('HGET', key, 'status')
-  local alive = status == 'queued'
+  local alive = (status == 'queued' and in_list(id, queue))
     or (status == 'started' and running(id, queue))
     or (status == 'scheduled' and not due and redis.call('ZSCORE', prefix .. ':scheduled:' .. queue, id))
   if not alive then

@@ -14,4 +14,9 @@ for _, composite in ipairs(expired) do
     if job[1] == 'started' and job[2] == execution then redis.call('DEL', prefix .. ':job:' .. id) end
   end
 end
+-- and delays that are long over: the record has moved on, or remembers them and tells again
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', prefix .. ':scheduled:' .. queue, 0, ARGV[3] - 60, 'LIMIT', 0, 1000)) do
+  redis.call('ZREM', prefix .. ':scheduled:' .. queue, id)
+  if redis.call('HGET', prefix .. ':job:' .. id, 'status') == 'scheduled' then redis.call('DEL', prefix .. ':job:' .. id) end
+end
 return #expired

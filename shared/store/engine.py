@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
 
 from shared.errors import SettingsError, StoreUnavailable
@@ -28,8 +29,17 @@ _PRAGMAS = (
     "cache_size=-65536",
 )
 _RETRIES = 8
-#: PostgreSQL: serialization failure, deadlock
-_TRANSIENT = {"40001", "40P01"}
+#: seconds that a writer of SQLite waits for its turn: whoever holds it may be frozen
+_TURN_SECONDS = 30.0
+#: a client that is frozen or cut off in the middle of a transaction must not hold its locks for ever
+_PG_SESSION = "-c idle_in_transaction_session_timeout=10000 -c lock_timeout=20000 -c tcp_keepalives_idle=5 \
+-c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c synchronous_commit=on"
+#: and a server that is cut off must not be waited for
+_PG_LINK = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+#: PostgreSQL: serialization failure, deadlock, lock_timeout
+_TRANSIENT = {"40001", "40P01", "55P03"}
+#: PostgreSQL: idle_in_transaction_session_timeout
+_IDLE_TOO_LONG = "25P03"
 
 
 class Store:
@@ -95,7 +105,7 @@ class Store:
                 return
             if self._lock_fd is None:
                 self._lock_fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+            _take_turn(self._lock_fd)
             try:
                 yield
             finally:
@@ -114,6 +124,19 @@ class Store:
             self._lock_fd = None
 
 
+def _take_turn(fd: int) -> None:
+    """Takes the writers' file lock. Raises StoreUnavailable when its holder does not move on."""
+    deadline = time.monotonic() + _TURN_SECONDS
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise StoreUnavailable("The database is held by a writer that does not go on") from None
+        time.sleep(0.002)
+
+
 class _Transient(Exception):
     """A conflict between transactions that a repetition solves."""
 
@@ -128,16 +151,16 @@ def _translated() -> Iterator[None]:
         if error.connection_invalidated or _is_outage(error.orig):
             raise StoreUnavailable(f"The database is away: {_first_line(error.orig)}") from error
         raise
-    except SQLAlchemyError as error:
+    except (PoolTimeout, DisconnectionError) as error:
         raise StoreUnavailable(f"The database is away: {_first_line(error)}") from error
 
 
 def _is_outage(error: BaseException | None) -> bool:
-    name = type(error).__name__
-    # psycopg: OperationalError and its children (admin shutdown, too many connections, disk full)
-    if name in ("OperationalError", "AdminShutdown", "DiskFull", "InterfaceError", "CannotConnectNow"):
+    # OperationalError and its children: admin shutdown, connection timeout, too many connections, disk full
+    if {"OperationalError", "InterfaceError"} & {base.__name__ for base in type(error).__mro__}:
         return not (isinstance(error, sqlite3.OperationalError) and "no such" in str(error))
-    return (getattr(error, "sqlstate", None) or "")[:2] in ("08", "53", "57")
+    state = getattr(error, "sqlstate", None) or ""
+    return state[:2] in ("08", "53", "57") or state == _IDLE_TOO_LONG
 
 
 def _first_line(error: object) -> str:
@@ -164,7 +187,7 @@ def _create(url: str, pool_size: int) -> Engine:
         max_overflow=pool_size,
         pool_timeout=5,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5, "application_name": "crawlyard"},
+        connect_args={"connect_timeout": 5, "application_name": "crawlyard", "options": _PG_SESSION, **_PG_LINK},
     )
 
 

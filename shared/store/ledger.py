@@ -67,7 +67,8 @@ class Account:
     def discovery_ended(self, outcome: Finish) -> None:
         """Discovery is over, for better or worse."""
         self.discovering = 0
-        self.error = outcome.job_error
+        # what it has found is crawled all the same: only a job without any page fails with its discovery
+        self.error = outcome.job_error if self.next_seq <= 2 else None
 
     def discovery_reopened(self) -> None:
         """Discovery is in the queue again."""

@@ -129,6 +129,7 @@ _DELAY = (
     .values(
         state=TaskState.DELAYED,
         claimed_until=None,
+        crashes=0,  # its worker outlived it: it is no poison
         attempts=bindparam("n"),
         next_attempt_at=bindparam("at"),
         error=bindparam("reason"),

@@ -219,3 +219,40 @@ def test_an_ending_that_redis_refuses_holds_up_no_other(queue: TaskQueue) -> Non
         finisher.put(Ending(running, "ok", value=1))
     finisher.stop()
     assert CrawlJob.fetch(good.job_id, connection=queue.redis).is_finished
+
+
+def test_a_job_that_a_dying_stock_worker_popped_is_enqueued_again(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    queue.redis.lpop("rq:queue:crawl")
+    assert queue.enqueue([PAGE]) == 1
+    assert queue.counts() == Counts(waiting=1)
+
+
+def test_a_stale_word_of_a_delay_does_not_touch_a_job_that_goes_on(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (running,) = take(queue)
+    queue.schedule([PAGE], now_us() + 60 * SECOND)
+    assert queue.counts() == Counts(active=1)
+    finish(queue, Ending(running, "ok", value=1))
+    queue.schedule([PAGE], now_us() + 60 * SECOND)
+    assert queue.counts() == Counts(completed=1)
+
+
+def test_a_task_that_the_record_calls_queued_is_no_delay_in_redis(queue: TaskQueue) -> None:
+    queue.schedule([PAGE], now_us() + 60 * SECOND)
+    assert queue.enqueue([PAGE], due=True) == 1
+    assert queue.counts() == Counts(waiting=1)
+
+
+def test_a_delay_that_is_long_over_is_reaped(queue: TaskQueue) -> None:
+    queue.schedule([PAGE], now_us() - 120 * SECOND)
+    queue.reap(time.time())
+    assert queue.counts() == Counts()
+    assert queue.redis.keys("rq:job:*") == []
+
+
+def test_what_the_store_took_back_is_enqueued_whatever_redis_says(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    take(queue, lease=100)
+    assert queue.enqueue([PAGE]) == 0
+    assert queue.enqueue([PAGE], taken_back=True) == 1

@@ -3,10 +3,10 @@
 from sqlalchemy import update
 
 from shared.clock import SECOND, now_us
-from shared.models import JobState, TaskState
+from shared.models import Found, JobState, SourceType, TaskState
 from shared.store import Store, counters, sweep
 from shared.store.tables import job_state
-from tests.crawls import LEASE, Crawl, numbered, small
+from tests.crawls import LEASE, ORIGIN, Crawl, links, numbered, small
 
 
 def test_an_expired_claim_goes_back_without_an_attempt(store: Store) -> None:
@@ -63,6 +63,28 @@ def test_a_discovery_that_kills_three_workers_fails_its_job(store: Store) -> Non
         crawl.admit(crawl.discovery)
         sweep.expired(store, now_us() + LEASE + SECOND)
     assert crawl.now.state is JobState.FAILED
+
+
+def test_what_a_poisonous_discovery_had_found_is_crawled_all_the_same(store: Store) -> None:
+    crawl = Crawl(store)
+    dispatches = []
+    for _ in range(3):
+        work = crawl.admit(crawl.discovery)
+        dispatches += crawl.run(outcomes=[Found(work, links("/"), SourceType.SITEMAP, ORIGIN)]).dispatches
+        sweep.expired(store, now_us() + LEASE + SECOND)
+    assert crawl.now.state is JobState.RUNNING
+    crawl.complete(crawl.admit(dispatches[0].task_id))
+    assert crawl.now.state is JobState.COMPLETED
+
+
+def test_a_worker_that_outlives_a_task_clears_it_of_crashes(store: Store) -> None:
+    crawl = Crawl(store)
+    task_id = crawl.discover("/")[0].task_id
+    for _ in range(2):
+        crawl.admit(task_id)
+        sweep.expired(store, now_us() + LEASE + SECOND)
+    crawl.delay(crawl.admit(task_id), now_us())
+    assert crawl.row(task_id).crashes == 0
 
 
 def test_a_retry_is_due_at_its_time_and_not_before(store: Store) -> None:

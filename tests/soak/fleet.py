@@ -66,7 +66,7 @@ class Member:
         send(process.pid, signal.SIGTERM)
         try:
             code = process.wait(PATIENCE)
-            if code != 0:
+            if code not in (0, -signal.SIGTERM, -signal.SIGKILL):  # hit before it listened, or by another fault
                 self._problems.append(f"{self.role.name} ended a deploy with status {code}")
         except subprocess.TimeoutExpired:
             self._problems.append(f"{self.role.name} was not through with SIGTERM after {PATIENCE:g} s")
