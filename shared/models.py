@@ -88,6 +88,10 @@ class CacheStatus(IntEnum):
     STALE = 7
 
 
+#: the first request could have been a hit: a second one tells
+UNCACHED = (CacheStatus.MISS, CacheStatus.EXPIRED)
+
+
 class SourceType(IntEnum):
     """How a URL was found, in the alphabetical order of the names."""
 
@@ -180,6 +184,26 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetched:
+    """Measurements of one fetch."""
+
+    status_code: int | None = None
+    response_time: int | None = None
+    bytes: int | None = None
+    content_type: str | None = None
+    cache_status: CacheStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRequest:
+    """What the first request of a page brought, when the second one is due."""
+
+    fetched: Fetched
+    #: links on the page
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """A task that this worker has been admitted to run."""
 
@@ -192,6 +216,8 @@ class Work:
     #: fencing token: only the outcome with the row's newest run is recorded
     run: int
     job: Job
+    #: set when only the second (cache) request is left to do
+    first: FirstRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,23 +242,14 @@ class PageFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """Measurements of one fetch."""
-
-    status_code: int | None = None
-    response_time: int | None = None
-    bytes: int | None = None
-    content_type: str | None = None
-    cache_status: CacheStatus | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Finish:
     """A task ended: completed, failed or skipped."""
 
     work: Work
     state: TaskState
     fetched: Fetched = field(default_factory=Fetched)
+    #: what the second (cache) request brought, where there was one
+    second: Fetched | None = None
     error: str | None = None
     links: tuple[NewLink, ...] = ()
     source: SourceType = SourceType.LINK_CRAWL
@@ -281,13 +298,27 @@ class Delay:
 
 
 @dataclass(frozen=True, slots=True)
+class Recheck:
+    """A page missed the cache: what it brought is recorded, and a second request follows as a step of its own."""
+
+    first: Finish
+    #: microseconds
+    at: int
+
+    @property
+    def work(self) -> Work:
+        """The task."""
+        return self.first.work
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A task goes back to the front of the queue untouched: its worker is stopping."""
 
     work: Work
 
 
-Outcome = Finish | Found | Delay | Release
+Outcome = Finish | Found | Recheck | Delay | Release
 
 
 @dataclass(frozen=True, slots=True)

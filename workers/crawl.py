@@ -17,7 +17,7 @@ from shared.models import (
     TaskState,
     Work,
 )
-from workers import cache, turns
+from workers import cache, turns, warming
 from workers.errors import Cancelled, FetchError, one_line
 from workers.fetch import Response
 from workers.parse import ParsedPage, is_html, parse_html
@@ -32,19 +32,30 @@ _NOT_ALLOWED = "robots.txt does not allow this page"
 def crawl(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
     """Crawls the page of an admitted task. Raises Cancelled when it is halted on the way."""
     try:
-        origin, _ = urls.split(work.url)
-        rules = ctx.robots.rules(origin, cancelled=halted) if work.job.options.respect_robots else None
-        if rules and not rules.allows(work.url):
-            return Finish(work, TaskState.SKIPPED, error=_NOT_ALLOWED)
-        until = turns.early(ctx, work, rules.crawl_delay if rules else None, halted)
-        if until is not None:
-            return Delay(work, until, turns.REASON, spends_attempt=False)
+        barred = _barred(ctx, work, halted)
+        if barred is not None:
+            return barred
+        if work.first is not None:
+            return warming.second_request(ctx, work, work.first, halted)
         response = ctx.fetcher.get(work.url, cancelled=halted)
     except Cancelled:
         raise
     except FetchError as error:
         return after_error(work, error)
     return _judge(ctx, work, response, halted)
+
+
+def _barred(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome | None:
+    """Why this page is not to be fetched, or not yet. Raises FetchError where robots.txt cannot be had."""
+    origin, _ = urls.split(work.url)
+    rules = ctx.robots.rules(origin, cancelled=halted) if work.job.options.respect_robots else None
+    if rules and not rules.allows(work.url):
+        return Finish(work, TaskState.SKIPPED, error=_NOT_ALLOWED)
+    until = turns.early(ctx, work, rules.crawl_delay if rules else None, halted)
+    if until is None:
+        return None
+    measured_before = work.first.fetched if work.first else Fetched()
+    return Delay(work, until, turns.REASON, spends_attempt=False, fetched=measured_before)
 
 
 def _judge(ctx: Runtime, work: Work, response: Response, halted: Callable[[], bool]) -> Outcome:
@@ -65,7 +76,7 @@ def _judge(ctx: Runtime, work: Work, response: Response, halted: Callable[[], bo
         return Finish(work, TaskState.FAILED, fetched, error=decision.reason, documents=1)
     if _went_elsewhere(work, response):
         return _redirected(ctx, work, response, fetched, halted)
-    return _completed(ctx, work, response, fetched, halted)
+    return warming.first_request(_completed(ctx, work, response, fetched, halted), now_us(), random.random())
 
 
 def after_error(work: Work, error: FetchError) -> Delay | Finish:

@@ -17,7 +17,7 @@ from rq.timeouts import BaseDeathPenalty
 from rq.utils import as_text, import_attribute, now
 
 from shared.errors import CrawlyardError
-from shared.models import Admission, Finish, Outcome, TaskState, Verdict, Work
+from shared.models import Admission, Finish, Outcome, Recheck, TaskState, Verdict, Work
 from shared.queue import QUEUES
 from shared.rqtypes import CrawlJob, CrawlQueue
 from workers import runtime
@@ -159,8 +159,9 @@ class Performer:
         if isinstance(result, BaseException):
             self._not_recorded(ctx, running, outcome, result)
             return
-        if isinstance(outcome, Finish) and result.recorded:
-            ctx.seen.note(outcome, result)
+        ended = outcome.first if isinstance(outcome, Recheck) else outcome
+        if isinstance(ended, Finish) and result.recorded:
+            ctx.seen.note(ended, result)
         self._end(self._ending_of(running, lambda: tasks_module.told(outcome, result), {}))
 
     def _not_recorded(self, ctx: Runtime, running: Running, outcome: Outcome, error: BaseException) -> None:

@@ -10,7 +10,19 @@ from rq import get_current_job
 
 from shared import ids
 from shared import jobs as use_cases
-from shared.models import Admission, Delay, Finish, JobOptions, Outcome, Release, TaskKind, TaskState, Verdict, Work
+from shared.models import (
+    Admission,
+    Delay,
+    Finish,
+    JobOptions,
+    Outcome,
+    Recheck,
+    Release,
+    TaskKind,
+    TaskState,
+    Verdict,
+    Work,
+)
 from shared.queue import ROUTES
 from shared.store.jobs import FirstTask
 from workers import crawl, discover, runtime
@@ -86,7 +98,7 @@ def told(outcome: Outcome, verdict: Verdict) -> Any:
     """What RQ is told of a recorded outcome. Raises TaskFailed where the task failed for good."""
     if not verdict.recorded:
         return Dropped()
-    if isinstance(outcome, Delay):
+    if isinstance(outcome, Delay | Recheck):
         return Later(outcome.at)
     if isinstance(outcome, Release):
         return Released()

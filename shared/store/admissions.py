@@ -6,7 +6,18 @@ from typing import Any
 from sqlalchemy import bindparam, update
 
 from shared import ids
-from shared.models import Admission, Job, JobState, TaskKind, TaskState, Work
+from shared.models import (
+    UNCACHED,
+    Admission,
+    CacheStatus,
+    Fetched,
+    FirstRequest,
+    Job,
+    JobState,
+    TaskKind,
+    TaskState,
+    Work,
+)
 from shared.store import jobs
 from shared.store.ledger import Ledger
 from shared.store.tables import jobs as jobs_table
@@ -62,7 +73,16 @@ def _work(row: Any, job: Job, reopened: bool) -> Work:
         max_attempts=row.max_attempts,
         run=row.run + 1,
         job=job,
+        first=None if reopened else _first_request(row),
     )
+
+
+def _first_request(row: Any) -> FirstRequest | None:
+    """What the first request brought, where only the second is left: nothing else leaves a cache status behind."""
+    if row.cache_status not in UNCACHED:
+        return None
+    fetched = Fetched(row.status_code, row.response_time, row.bytes, row.content_type, CacheStatus(row.cache_status))
+    return FirstRequest(fetched, row.links_found or 0)
 
 
 def _start_jobs(ledger: Ledger, rows: Iterable[Any]) -> None:
@@ -81,11 +101,9 @@ def reopen_rows(ledger: Ledger, rows: Sequence[Any]) -> set[int]:
     if not rows:
         return set()
     ledger.lock({row.job_id for row in rows})
-    ledger.conn.execute(
-        update(tasks)
-        .where(_T.id.in_([row.id for row in rows]))
-        .values(state=TaskState.QUEUED, attempts=0, crashes=0, queued_at=ledger.now, completed_at=None, error=None)
-    )
+    fresh = {"attempts": 0, "crashes": 0, "cache_status": None, "completed_at": None, "error": None}
+    reopened = update(tasks).where(_T.id.in_([row.id for row in rows]))
+    ledger.conn.execute(reopened.values(state=TaskState.QUEUED, queued_at=ledger.now, **fresh))
     for row in rows:
         account = ledger.account(row.job_id)
         if row.kind == TaskKind.DISCOVER_PAGES:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import bindparam, update
 
 from shared import ids
-from shared.models import Delay, Finish, Found, Outcome, Release, TaskKind, TaskState, Verdict, Work
+from shared.models import Delay, Finish, Found, Outcome, Recheck, Release, TaskKind, TaskState, Verdict, Work
 from shared.store import links
 from shared.store.ledger import Ledger
 from shared.store.tables import pages, tasks
@@ -21,12 +21,14 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     ledger.lock({ids.job_of(o.work.id) for o in live})
     finishes = [o for o in live if isinstance(o, Finish)]
     finish_rows(ledger, [(o, rows[o.work.id]) for o in finishes])
+    _recheck(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Recheck)])
     _delay(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Delay)])
     _release(ledger, [o.work.id for o in live if isinstance(o, Release)])
     for o in live:
         if isinstance(o, Finish | Found) and o.origin:
             ledger.account(o.work.job.id).origin = o.origin
-    added = links.admit(ledger, [o for o in live if isinstance(o, Finish | Found) and o.links])
+    found = [o.first if isinstance(o, Recheck) else o for o in live]
+    added = links.admit(ledger, [o for o in found if isinstance(o, Finish | Found) and o.links])
     return [_verdict(ledger, o, ok, added) for o, ok in zip(outcomes, valid, strict=True)]
 
 
@@ -40,19 +42,14 @@ def _is_current(row: Any, work: Work) -> bool:
     return row is not None and row.state == TaskState.RUNNING and row.run == work.run
 
 
+_FINISHED = (
+    "state attempts status_code response_time bytes content_type cache_status error completed_at"
+    " links_found documents second_response_time second_cache_status"
+).split()
 _FINISH = (
     update(tasks)
     .where(_T.id == bindparam("task"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "state attempts status_code response_time bytes content_type cache_status error completed_at"
-                " links_found documents"
-            ).split()
-        }
-        | {"claimed_until": None, "next_attempt_at": None}
-    )
+    .values({name: bindparam(name) for name in _FINISHED} | {"claimed_until": None, "next_attempt_at": None})
 )
 
 
@@ -79,7 +76,10 @@ def _finish_values(o: Finish, row: Any, now: int) -> dict[str, Any]:
     return {
         "task": row.id,
         "state": o.state,
-        "attempts": row.attempts + 1,
+        # the second request is no attempt of its own
+        "attempts": row.attempts + (1 if o.work.first is None else 0),
+        "second_response_time": o.second.response_time if o.second else None,
+        "second_cache_status": o.second.cache_status if o.second else None,
         "status_code": f.status_code,
         "response_time": f.response_time,
         "bytes": f.bytes,
@@ -153,6 +153,25 @@ def _delay_values(o: Delay, row: Any) -> dict[str, Any]:
         "code": o.fetched.status_code,
         "ms": o.fetched.response_time,
     }
+
+
+_RECHECK = (
+    update(tasks)
+    .where(_T.id == bindparam("task"))
+    .values(
+        {name: bindparam(name) for name in _FINISHED if name not in ("state", "completed_at")}
+        | {"state": TaskState.DELAYED, "claimed_until": None, "crashes": 0, "next_attempt_at": bindparam("at")}
+    )
+)
+
+
+def _recheck(ledger: Ledger, rechecked: Sequence[tuple[Recheck, Any]]) -> None:
+    """Records what the first request brought, but does not end the task."""
+    if rechecked:
+        values = [_finish_values(o.first, row, ledger.now) | {"at": o.at} for o, row in rechecked]
+        unused = ("state", "completed_at")
+        ledger.conn.execute(_RECHECK, [{k: v for k, v in value.items() if k not in unused} for value in values])
+        _update_pages(ledger, [(o.first, row) for o, row in rechecked if o.first.facts is not None])
 
 
 def _release(ledger: Ledger, released: Sequence[int]) -> None:

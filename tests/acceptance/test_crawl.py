@@ -155,3 +155,15 @@ def test_a_sitemap_is_read(system: System, site: Site) -> None:
     job_id = system.crawl(f"http://{site.host}")
     assert system.ended(job_id)["progress"]["completed_tasks"] == 30
     assert {task["source_type"] for task in system.tasks(job_id)} == {"sitemap", "manual"}
+
+
+def test_a_page_that_missed_the_cache_is_asked_for_twice(system: System, site: Site) -> None:
+    site.pages = {"/": html("cached", headers={"X-Cache": "MISS"})}
+    system.start()
+    job_id = system.crawl(f"http://{site.host}", use_sitemap=False)
+    system.ended(job_id)
+    (task,) = system.tasks(job_id)
+    assert (task["status"], task["cache_status"], task["second_cache_status"]) == ("completed", "MISS", "MISS")
+    assert task["second_response_time"] is not None
+    first, second = (request.at for request in site.requests if request.path == "/")
+    assert second - first >= 0.45

@@ -3,9 +3,9 @@
 import threading
 
 from shared.clock import SECOND, now_us
-from shared.models import Admission, JobState, TaskState
+from shared.models import Admission, CacheStatus, Dispatch, Fetched, Finish, JobState, Recheck, TaskState, Work
 from shared.store import Store, open_store
-from tests.crawls import Crawl, numbered, small
+from tests.crawls import Crawl, links, numbered, small
 
 
 def test_it_works(store: Store) -> None:
@@ -105,8 +105,8 @@ def test_max_pages_is_exact_between_two_committers(store: Store, store_url: str)
 
 
 def test_a_job_goes_on_while_discovery_runs(store: Store) -> None:
-    from shared.models import Finish, Found, SourceType
-    from tests.crawls import ORIGIN, links
+    from shared.models import Found, SourceType
+    from tests.crawls import ORIGIN
 
     crawl = Crawl(store)
     discovery = crawl.admit(crawl.discovery)
@@ -132,8 +132,6 @@ def test_a_discovery_without_pages_completes_the_job(store: Store) -> None:
 
 
 def test_what_makes_a_crawl_impossible_fails_the_job(store: Store) -> None:
-    from shared.models import Finish
-
     crawl = Crawl(store)
     crawl.record(Finish(crawl.admit(crawl.discovery), TaskState.FAILED, error="gone", job_error="gone"))
     assert (crawl.now.state, crawl.now.error) == (JobState.FAILED, "gone")
@@ -187,9 +185,6 @@ def test_a_duplicate_delivery_of_a_failed_task_does_not_run(store: Store) -> Non
 def test_a_link_that_robots_forbids_is_recorded_as_skipped(store: Store) -> None:
     from dataclasses import replace
 
-    from shared.models import Fetched, Finish
-    from tests.crawls import links
-
     crawl = Crawl(store, small(max_pages=2))
     work = crawl.admit(crawl.discover("/")[0].task_id)
     found = (replace(links("/private")[0], skip="robots.txt"), *links("/open"))
@@ -199,3 +194,40 @@ def test_a_link_that_robots_forbids_is_recorded_as_skipped(store: Store) -> None
         ("/open", TaskState.QUEUED),
     ]
     assert crawl.counts.ended(TaskState.SKIPPED) == 1
+
+
+def missed(crawl: Crawl, *paths: str) -> tuple[Work, list[Dispatch]]:
+    """Crawls the home page, which misses the cache."""
+    work = crawl.admit(crawl.discover("/")[0].task_id)
+    fetched = Fetched(200, 120, 1000, "text/html", CacheStatus.MISS)
+    first = Finish(work, TaskState.COMPLETED, fetched, links=links(*paths), found=len(paths))
+    return work, crawl.record(Recheck(first, now_us() + SECOND))[1]
+
+
+def test_a_page_that_missed_the_cache_waits_for_its_second_request(store: Store) -> None:
+    crawl = Crawl(store)
+    work, following = missed(crawl, "/a")
+    row = crawl.row(work.id)
+    assert (row.state, row.status_code, row.response_time, row.attempts) == (TaskState.DELAYED, 200, 120, 1)
+    assert [crawl.row(d.task_id).path for d in following] == ["/a"]
+    assert crawl.now.state is JobState.RUNNING
+
+
+def test_the_second_request_completes_the_page_without_an_attempt(store: Store) -> None:
+    crawl = Crawl(store)
+    again = crawl.admit(missed(crawl)[0].id)
+    assert again.first is not None
+    second = Fetched(200, 30, cache_status=CacheStatus.HIT)
+    crawl.record(Finish(again, TaskState.COMPLETED, again.first.fetched, second=second))
+    row = crawl.row(again.id)
+    assert (row.response_time, row.second_response_time, row.second_cache_status) == (120, 30, CacheStatus.HIT)
+    assert (row.attempts, crawl.counts.cache_hit_ratio, crawl.now.state) == (1, 0.0, JobState.COMPLETED)
+
+
+def test_a_failed_page_that_is_run_again_starts_with_its_first_request(store: Store) -> None:
+    crawl = Crawl(store)
+    work = crawl.admit(crawl.discover("/")[0].task_id)
+    crawl.record(Finish(work, TaskState.FAILED, Fetched(404, 9, cache_status=CacheStatus.MISS), error="HTTP 404"))
+    (again,) = crawl.run([Admission(work.id, requeued=True)]).works
+    assert again is not None
+    assert again.first is None

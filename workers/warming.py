@@ -1,0 +1,39 @@
+"""Cache warming: a page that missed the cache is asked for once more, as a delayed step of its own.
+
+The second request tells whether the first one warmed the cache (API.md, "Second request").
+"""
+
+from collections.abc import Callable
+
+from shared.clock import SECOND
+from shared.models import UNCACHED, CacheStatus, Fetched, Finish, FirstRequest, Outcome, Recheck, TaskState, Work
+from workers import cache
+from workers.errors import Cancelled, FetchError
+from workers.fetch import Response
+from workers.runtime import Runtime
+
+#: microseconds between the two requests, at least and at most
+EARLIEST, LATEST = SECOND // 2, SECOND
+
+
+def first_request(finish: Finish, now: int, rand: float) -> Finish | Recheck:
+    """A completed page as it is, or with its second request planned (now: microseconds, rand: 0 to 1)."""
+    if finish.state is not TaskState.COMPLETED or finish.fetched.cache_status not in UNCACHED:
+        return finish
+    return Recheck(finish, now + EARLIEST + round(rand * (LATEST - EARLIEST)))
+
+
+def second_request(ctx: Runtime, work: Work, first: FirstRequest, halted: Callable[[], bool]) -> Outcome:
+    """Asks once more and completes the task, whatever comes of it. Raises Cancelled."""
+    try:
+        second = _measured(ctx.fetcher.get(work.url, cancelled=halted))
+    except Cancelled:
+        raise
+    except FetchError:
+        second = None
+    return Finish(work, TaskState.COMPLETED, first.fetched, second=second, found=first.found, documents=1)
+
+
+def _measured(response: Response) -> Fetched:
+    status = cache.cache_status(response.headers)
+    return Fetched(response.status_code, response.elapsed_ms, cache_status=CacheStatus[status] if status else None)
