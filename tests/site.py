@@ -203,11 +203,17 @@ def _linked(i: int, n: int, links: int, size: int) -> Page:
 
 
 def serve_folder(path: str | Path, *, delay: float = 0.0, port: int = 0) -> Site:
-    """A site of the files below `path`: index.html for a folder, 404 for what is not there."""
+    """A site of the files below `path`: index.html for a folder, 404 for what is not there.
+
+    A folder without its slash is redirected, as servers do: relative links would lead astray.
+    """
     root = Path(path).resolve()
 
     def page(url_path: str) -> Page | None:
-        file = (root / unquote(url_path.partition("?")[0]).lstrip("/")).resolve()
+        name = url_path.partition("?")[0]
+        file = (root / unquote(name).lstrip("/")).resolve()
+        if file.is_dir() and not name.endswith("/"):
+            return redirect(name + "/", 301)
         file = file / "index.html" if file.is_dir() else file
         if not file.is_relative_to(root) or not file.is_file():
             return None
