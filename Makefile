@@ -11,7 +11,7 @@ COMPILE = printf 'hatchling>=1.27\neditables>=0.5\n' | $(BIN)/python -m uv pip c
 	--custom-compile-command 'make lock' pyproject.toml -
 
 .DEFAULT_GOAL := help
-.PHONY: crawl demo up test lint bench soak lock clean help
+.PHONY: crawl demo up test lint bench conformance soak lock clean help
 
 crawl: ## crawl a site and sum up: make crawl URL=https://example.com ARGS="--max-pages 100"
 	@if [ -z "$$URL" ]; then echo 'usage: make crawl URL=https://example.com [ARGS="--max-pages 100"]' >&2; exit 2; fi
@@ -34,6 +34,9 @@ lint: $(DEV) ## check style, format and types
 
 bench: $(DEV) ## measure: jobs and pages per second
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+conformance: $(DEV) ## crawl real documentation sites and compare with their files
+	@$(BIN)/python -m tests.conformance $(ARGS)
 
 soak: $(DEV) ## crawl for long, with kills
 	@$(BIN)/python -m tests.soak $(ARGS)

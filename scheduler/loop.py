@@ -10,7 +10,7 @@ from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
 from shared.models import Dispatch
 from shared.queue import TaskQueue
-from shared.store import Store, counters, retention, sweep
+from shared.store import Store, counters, order_builds, retention, sweep
 
 log = logging.getLogger(__name__)
 
@@ -134,5 +134,6 @@ def steps(store: Store, queue: TaskQueue, retention_days: int) -> list[Step]:
         Step("reap", 5.0, lambda: queue.reap(time.time())),
         Step("clean", 30.0, queue.clean),
         Step("retention", 600.0, lambda: retention.apply(store, now_us(), retention_days)),
+        Step("orders", 5.0, lambda: order_builds.tend(store)),
         Step("heal", 30.0, lambda: queue.enqueue(sweep.heal(store, now_us()))),
     ]

@@ -137,6 +137,10 @@ def _take_turn(fd: int) -> None:
         time.sleep(0.002)
 
 
+class SchemaNotCurrent(StoreUnavailable):
+    """The database schema is not current: run `crawlyard migrate`."""
+
+
 class _Transient(Exception):
     """A conflict between transactions that a repetition solves."""
 
@@ -150,6 +154,8 @@ def _translated() -> Iterator[None]:
             raise _Transient from error
         if error.connection_invalidated or _is_outage(error.orig):
             raise StoreUnavailable(f"The database is away: {_first_line(error.orig)}") from error
+        if _is_old(error.orig):
+            raise SchemaNotCurrent(f"The database schema is not current: {_first_line(error.orig)}") from error
         raise
     except (PoolTimeout, DisconnectionError) as error:
         raise StoreUnavailable(f"The database is away: {_first_line(error)}") from error
@@ -161,6 +167,13 @@ def _is_outage(error: BaseException | None) -> bool:
         return not (isinstance(error, sqlite3.OperationalError) and "no such" in str(error))
     state = getattr(error, "sqlstate", None) or ""
     return state[:2] in ("08", "53", "57") or state == _IDLE_TOO_LONG
+
+
+def _is_old(error: BaseException | None) -> bool:
+    """Whether a table or a column is missing: nobody has run the migrations yet."""
+    if isinstance(error, sqlite3.OperationalError):
+        return "no such table" in str(error) or "no such column" in str(error)
+    return getattr(error, "sqlstate", None) in ("42P01", "42703")
 
 
 def _first_line(error: object) -> str:

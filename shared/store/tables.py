@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     String,
@@ -88,6 +89,7 @@ jobs = Table(
     Column("use_sitemap", Code, nullable=False),
     Column("find_links", Code, nullable=False),
     Column("cross_subdomain", Code, nullable=False),
+    Column("respect_robots", Code, nullable=False),
     Column("max_pages", Integer, nullable=False),
     Column("concurrency", Integer, nullable=False),
     Column("source_type", Text, nullable=False),
@@ -199,6 +201,42 @@ deltas = Table(
     Column("id", Big, primary_key=True, autoincrement=True),
     Column("job_id", Big, nullable=False, index=True),
     Column("payload", Text, nullable=False),
+)
+
+#: an ended job's sorted task numbers, made once so that no read sorts (shared/store/orders.py)
+task_orders = Table(
+    "task_orders",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("job_id", Big, nullable=False, index=True),
+    #: `OrderState`; triggers on job_state make it stale when its job goes on or is deleted
+    Column("state", Code, nullable=False),
+    #: newest sign of life of the one who builds it
+    Column("touched_at", Big, nullable=False),
+    #: JSON: the [state, status_code, cache_status] behind each cell number
+    Column("cells", Text, nullable=False, server_default="[]"),
+)
+
+order_lists = Table(
+    "order_lists",
+    metadata,
+    Column("order_id", Big, primary_key=True, autoincrement=False),
+    #: `orders.list_no`
+    Column("list", Code, primary_key=True, autoincrement=False),
+    #: cell after cell, how many tasks of it each part holds (u32)
+    Column("counts", LargeBinary, nullable=False),
+)
+
+order_parts = Table(
+    "order_parts",
+    metadata,
+    Column("order_id", Big, primary_key=True, autoincrement=False),
+    Column("list", Code, primary_key=True, autoincrement=False),
+    Column("no", Integer, primary_key=True, autoincrement=False),
+    #: task numbers in order (u32), only the first where they follow each other; or paths (zlib)
+    Column("data", LargeBinary, nullable=False),
+    #: each one's cell number (u8)
+    Column("cells", LargeBinary, nullable=False),
 )
 
 idempotency = Table(

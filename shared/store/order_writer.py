@@ -1,0 +1,168 @@
+"""Writing one order snapshot, in reads and writes that are each short (shared/store/orders.py)."""
+
+import zlib
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, and_, insert, select, update
+
+from shared import ids
+from shared.clock import now_us
+from shared.store.engine import Store
+from shared.store.orders import BY_NUMBER, FIELDS, FIRST_SEQ, PATHS, Cell, Kind, OrderState, list_no, packed
+from shared.store.tables import order_lists, order_parts, task_orders, tasks
+
+#: a list takes 4 bytes of memory a task, and its column's distinct values
+MAX_TASKS = 20_000_000
+#: a cell number is a byte
+MAX_CELLS = 256
+PART = 8192
+_PARTS_PER_READ = 2
+_PARTS_PER_WRITE = 16
+#: rows that the database sorts at once
+SORTED_AT_ONCE = 100_000
+_T, _O = tasks.c, task_orders.c
+_TEXTS = {"path"}
+
+
+class GivenUp(Exception):
+    """The job was reopened or deleted meanwhile."""
+
+
+class Build:
+    """One order being built."""
+
+    def __init__(self, store: Store, job_no: int, order_id: int, n: int) -> None:
+        self._store = store
+        self._job_no = job_no
+        self._order_id = order_id
+        self._n = n
+        self._numbers: dict[Cell, int] = {}
+        #: cell numbers in the order of the task numbers
+        self._cells = bytearray()
+
+    def run(self) -> None:
+        """Writes all lists, then says that they are ready."""
+        if self._n > MAX_TASKS or not self._read_cells():
+            self._end(OrderState.REFUSED)
+            return
+        self._write(BY_NUMBER, array("I", range(FIRST_SEQ, FIRST_SEQ + self._n)))
+        self._write_paths()
+        for field, column in FIELDS.items():
+            lists = self._texts(column) if column in _TEXTS else self._integers(column)
+            for kind, seqs in lists:
+                self._write(list_no(field, kind), seqs)
+        self._end(OrderState.READY)
+
+    def _read_cells(self) -> bool:
+        """Numbers the cells; whether the job is one whose tasks have dense numbers and few enough cells."""
+        for rows in self._read(_T.id, _T.state, _T.status_code, _T.cache_status):
+            for task_id, *cell in rows:
+                number = self._numbers.setdefault(tuple(cell), len(self._numbers))
+                if number >= MAX_CELLS or ids.seq_of(task_id) != FIRST_SEQ + len(self._cells):
+                    return False
+                self._cells.append(number)
+        return len(self._cells) == self._n
+
+    def _read(self, *columns: Any) -> Iterator[list[Any]]:
+        """All tasks in the order of their numbers, in short reads: no snapshot is held during a crawl."""
+        size = _PARTS_PER_READ * PART
+        for start in range(FIRST_SEQ, FIRST_SEQ + self._n, size):
+            low, high = ids.pack(self._job_no, start), ids.pack(self._job_no, start + size)
+            query = select(*columns).where(_T.id >= low, _T.id < high).order_by(_T.id)
+            with self._store.read() as conn:
+                rows = conn.execute(query).all()
+            yield list(rows)
+
+    def _integers(self, column: str) -> Iterator[tuple[Kind, "array[int]"]]:
+        """Groups the tasks by value: few values are shared by many tasks."""
+        groups: dict[int | None, array[int]] = defaultdict(lambda: array("I"))
+        for rows in self._read(_T.id, _T[column]):
+            for task_id, value in rows:
+                groups[value].append(ids.seq_of(task_id))
+        nulls = groups.pop(None, array("I"))
+        if groups:
+            values = sorted(value for value in groups if value is not None)
+            yield Kind.ASCENDING, _joined(groups[value] for value in values)
+            yield Kind.DESCENDING, _joined(groups[value] for value in reversed(values))
+            yield Kind.NULLS, nulls
+
+    def _texts(self, column: str) -> Iterator[tuple[Kind, "array[int]"]]:
+        """Lets the database sort, one range of values after the other: texts would fill the memory."""
+        bounds: list[str | None] = [None, *self._bounds(column), None]
+        ranges = list(pairwise(bounds))
+        for kind, parts in ((Kind.ASCENDING, ranges), (Kind.DESCENDING, ranges[::-1])):
+            yield kind, _joined(self._sorted_range(column, kind, low, high) for low, high in parts)
+
+    def _bounds(self, column: str) -> list[str]:
+        """Values that cut the sorted list into parts of about the size that is sorted at once."""
+        n_parts = self._n // SORTED_AT_ONCE + 1
+        step = max(1, self._n // (n_parts * 50))
+        sample = [ids.pack(self._job_no, FIRST_SEQ + at) for at in range(0, self._n, step)]
+        with self._store.read() as conn:
+            found: list[str] = sorted(conn.execute(select(_T[column]).where(_T.id.in_(sample))).scalars())
+        return sorted({found[len(found) * part // n_parts] for part in range(1, n_parts)})
+
+    def _sorted_range(self, column: str, kind: Kind, low: str | None, high: str | None) -> "array[int]":
+        with self._store.read() as conn:
+            value = _T[column].collate("C") if conn.dialect.name == "postgresql" else _T[column]
+            first, end = ids.pack(self._job_no, FIRST_SEQ), ids.pack(self._job_no + 1, 0)
+            query = select(_T.id).where(_T.id >= first, _T.id < end)
+            query = query if low is None else query.where(value >= low)
+            query = query if high is None else query.where(value < high)
+            found = conn.execute(query.order_by(value.desc() if kind is Kind.DESCENDING else value, _T.id))
+            return array("I", map(ids.seq_of, found.scalars()))
+
+    def _write(self, which: int, seqs: "array[int]") -> None:
+        parts = [seqs[start : start + PART] for start in range(0, len(seqs), PART)]
+        cells = [bytes(map(self._cells.__getitem__, (seq - FIRST_SEQ for seq in part))) for part in parts]
+        key = {"order_id": self._order_id, "list": which}
+        rows = [
+            {**key, "no": no, "data": packed(part[:1] if which == BY_NUMBER else part), "cells": behind}
+            for no, (part, behind) in enumerate(zip(parts, cells, strict=True))
+        ]
+        for start in range(0, len(rows), _PARTS_PER_WRITE):
+            self._insert(order_parts, rows[start : start + _PARTS_PER_WRITE])
+        counts = array("I", (part.count(cell) for cell in range(len(self._numbers)) for part in cells))
+        if counts:
+            self._insert(order_lists, [{**key, "counts": packed(counts)}])
+
+    def _write_paths(self) -> None:
+        no = 0
+        for rows in self._read(_T.path):
+            made = []
+            for start in range(0, len(rows), PART):
+                # only ASCII folds, as the databases do; no text of PostgreSQL holds a NUL
+                text = b"\0".join(row.path.encode() for row in rows[start : start + PART]).lower()
+                cells = bytes(self._cells[no * PART : (no + 1) * PART])
+                key = {"order_id": self._order_id, "list": PATHS, "no": no}
+                made.append({**key, "data": zlib.compress(text, 6), "cells": cells})
+                no += 1
+            self._insert(order_parts, made)
+
+    def _insert(self, table: Any, rows: list[dict[str, Any]]) -> None:
+        def step(conn: Connection) -> None:
+            self._update(conn, touched_at=now_us())
+            conn.execute(insert(table), rows)
+
+        self._store.write(step)
+
+    def _end(self, state: OrderState) -> None:
+        cells = orjson.dumps(list(self._numbers) if state is OrderState.READY else []).decode()
+        self._store.write(lambda conn: self._update(conn, state=state, cells=cells))
+
+    def _update(self, conn: Connection, **values: Any) -> None:
+        mine = and_(_O.id == self._order_id, _O.state == OrderState.BUILDING)
+        if not conn.execute(update(task_orders).where(mine).values(values)).rowcount:
+            raise GivenUp
+
+
+def _joined(parts: Iterable["array[int]"]) -> "array[int]":
+    joined = array("I")
+    for part in parts:
+        joined.extend(part)
+    return joined

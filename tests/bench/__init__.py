@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m tests.bench [reads] [--tasks N] [--database sqlite|postgres|both] [--short]`."""

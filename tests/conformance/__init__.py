@@ -1,0 +1,1 @@
+"""The crawl against material that nobody here wrote: `make conformance`."""
