@@ -1,6 +1,5 @@
 """Writing one order snapshot, in reads and writes that are each short (shared/store/orders.py)."""
 
-import zlib
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -140,7 +139,7 @@ class Build:
                 text = b"\0".join(row.path.encode() for row in rows[start : start + PART]).lower()
                 cells = bytes(self._cells[no * PART : (no + 1) * PART])
                 key = {"order_id": self._order_id, "list": PATHS, "no": no}
-                made.append({**key, "data": zlib.compress(text, 6), "cells": cells})
+                made.append({**key, "data": text, "cells": cells})
                 no += 1
             self._insert(order_parts, made)
 
