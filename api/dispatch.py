@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 
 from flask import Flask, Response, current_app, g, request
+from werkzeug.routing import BaseConverter
 
 from api import idempotency
 from api.auth import require_scope, secret_of
@@ -12,19 +13,27 @@ from api.errors import RateLimitExceeded
 from api.inputs import read_body, read_query
 from api.route import Route
 from api.schemas.common import NoQuery
+from shared.errors import Unauthorized
 from shared.models import ApiKey
 
 
 def register(app: Flask, routes: tuple[Route, ...]) -> None:
     """Puts the routes into the app's URL map."""
+    app.url_map.converters["id"] = _Id
     for route in routes:
         app.add_url_rule(
-            route.path,
+            route.path.replace("<id>", "<id:id>"),
             endpoint=f"{route.method} {route.path}",
             view_func=_view(route),
             methods=[route.method],
             provide_automatic_options=False,
         )
+
+
+class _Id(BaseConverter):
+    """An id in a path: not the paths that stand beside it, which have methods of their own."""
+
+    regex = "(?!(?:stats|retry-failed)$)[^/]+"
 
 
 def _view(route: Route) -> Callable[..., Response]:
@@ -39,8 +48,7 @@ def _view(route: Route) -> Callable[..., Response]:
 
 
 def _admit(services: Services, scope: str) -> ApiKey:
-    secret = secret_of(request.headers.get("Authorization", ""), request.headers.get("X-API-Key", ""))
-    key = services.authenticator.authenticate(secret)
+    key = services.authenticator.authenticate(_secret())
     allowance = services.limiter.spend(key.id)
     if allowance is not None:
         g.extra_headers.update(allowance.headers())
@@ -49,6 +57,14 @@ def _admit(services: Services, scope: str) -> ApiKey:
             raise RateLimitExceeded
     require_scope(key, scope)
     return key
+
+
+def _secret() -> str:
+    given = [request.headers.get(name) for name in ("Authorization", "X-API-Key")]
+    # a credential that was sent empty is a wrong one, whatever stands beside it
+    if any(value is not None and not value.strip() for value in given):
+        raise Unauthorized
+    return secret_of(*(value or "" for value in given))
 
 
 def _answer(route: Route, call: Call) -> Answer | Stream:

@@ -12,7 +12,7 @@ from shared import jobs as job_cases
 from shared import tasks as task_cases
 from shared import urls
 from shared.clock import iso, now_us
-from shared.errors import Conflict, Invalid
+from shared.errors import Conflict
 from shared.models import Domain, JobMode, JobOptions
 from shared.store import domain_admin, pages, tasks
 from shared.store.jobs import FirstPage, FirstTask
@@ -64,7 +64,7 @@ def create_page(call: Call, given: CreatePage) -> Answer:
         canonical = urls.canonicalise(given.url)
     origin, path = urls.split(canonical)
     if not urls.in_scope(origin.partition("://")[2], domain.host, cross_subdomain=True):
-        raise Invalid("Not valid: url", [("url", f"is not on {domain.host}")])
+        raise Conflict(f"The URL is not on {domain.host}")
     page = pages.add(call.store, domain, FirstPage(urls.url_key(canonical), origin, path), now_us())
     return Answer(Data[PageResult](data=_page(page)), status=201)
 

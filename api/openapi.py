@@ -5,13 +5,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from api import examples
 from api.context import Answer
 from api.errors import CODES
 from api.route import Route
-from api.schemas.common import Error
+from api.schemas.common import Error, Id
+from shared.queue import ALL_QUEUES
 
 _REF = "#/components/schemas/{model}"
 _PLACEHOLDER = re.compile(r"<(\w+)>")
@@ -43,12 +45,14 @@ _IDS = {
     "id": "A UUID or its 32 hex digits",
     "name": "Name of a queue",
 }
+_ID = TypeAdapter(Id).json_schema()
+_PATH = {"name": {"type": "string", "enum": list(ALL_QUEUES)}}
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
     "description": "Sent again within 24 h, the same request gets the first answer and does nothing",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 }
 Models = Mapping[Any, dict[str, Any]]
 
@@ -107,7 +111,7 @@ def _operation(route: Route, models: Models) -> dict[str, Any]:
     if route.scope:
         operation["x-scope"] = route.scope
     if route.takes_body:
-        content = {"application/json": {"schema": models[(route.given, "validation")]}}
+        content = _json(models[(route.given, "validation")], examples.body(route.name))
         is_needed = any(field.is_required() for field in route.given.model_fields.values())
         operation["requestBody"] = {"required": is_needed, "content": content}
     return operation
@@ -115,7 +119,7 @@ def _operation(route: Route, models: Models) -> dict[str, Any]:
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "description": _IDS[name], "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "description": _IDS[name], "schema": _PATH.get(name, _ID)}
         for name in _PLACEHOLDER.findall(route.path)
     ]
     if route.takes_body:
@@ -147,12 +151,17 @@ def _responses(route: Route, models: Models) -> dict[str, Any]:
 
 
 def _response(route: Route, models: Models, status: int) -> dict[str, Any]:
-    content: dict[str, Any] = {kind: {"schema": {"type": "string"}} for kind in route.also}
-    if route.result is not None:
-        content["application/json"] = {"schema": models[(route.result, "serialization")]}
-    elif not route.also:
-        content["application/json"] = {"schema": {"type": "object"}}
+    content: dict[str, Any] = {
+        kind: {"schema": {"type": "string"}, "example": examples.text(kind)} for kind in route.also
+    }
+    if route.result is not None or not route.also:
+        schema = models[(route.result, "serialization")] if route.result else {"type": "object"}
+        content |= _json(schema, examples.answer(route.name, status))
     return {"description": _REASONS[status], "content": content}
+
+
+def _json(schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {"application/json": {"schema": schema, "example": example}}
 
 
 def _error_statuses(route: Route) -> list[int]:
@@ -170,5 +179,5 @@ def _error(route: Route, models: Models, status: int) -> dict[str, Any]:
     if route.scope is None and status == 503:
         return _response(route, models, status)
     code = CODES.get(status, {401: "UNAUTHORIZED", 403: "FORBIDDEN", 409: "CONFLICT"}.get(status, "INTERNAL_ERROR"))
-    schema = models[(Error, "serialization")]
-    return {"description": f"{_REASONS[status]} (`{code}`)", "content": {"application/json": {"schema": schema}}}
+    content = _json(models[(Error, "serialization")], examples.error(status, code, route.scope))
+    return {"description": f"{_REASONS[status]} (`{code}`)", "content": content}

@@ -1,23 +1,24 @@
 """`/api/domains` and `/api/pages`."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from api.schemas.common import Body, CamelResult, Moment
 from api.schemas.queue_jobs import QueueJob
+from api.schemas.targets import DomainText, UrlText
 
 
 class CreateDomain(Body):
     """A domain to watch."""
 
-    domain: str = Field(
-        min_length=1, max_length=10_000, examples=["competitor.com"], description="Host, host:port or URL"
-    )
+    domain: Annotated[DomainText, Field(examples=["competitor.com"])]
 
 
 class CreatePage(Body):
     """A page to add to a domain."""
 
-    url: str = Field(min_length=1, max_length=100_000, examples=["https://competitor.com/pricing"])
+    url: Annotated[UrlText, Field(examples=["https://competitor.com/pricing"])]
 
 
 class DomainResult(CamelResult):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from api.schemas.common import DIGITS, WHOLE, Body, Moment, Offset, PageNo, Query, Result, Text
+from api.schemas.targets import DomainText
 from shared.models import JobOptions
 
 MAX_PAGES = 100_000_000
@@ -36,7 +37,7 @@ class Options(Body):
 class CreateJob(Options):
     """A new crawl; its options flat, under `options`, or both: flat wins."""
 
-    domain: str = Field(min_length=1, max_length=10_000, examples=["example.com"], description="Host, host:port or URL")
+    domain: Annotated[DomainText, Field(examples=["example.com"])]
     options: Options = Options()
 
     def job_options(self) -> JobOptions:

@@ -1,10 +1,11 @@
 """`/api/jobs`, `/api/queues`, `/api/workers` (seeds/api-jobs.txt)."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from api.schemas.common import WHOLE, Body, CamelResult, Id, Moment, Paged
+from api.schemas.targets import DomainText, UrlText
 
 QueueState = Literal["waiting", "active", "completed", "failed", "delayed"]
 JobName = Literal["crawl.page", "discover.pages"]
@@ -18,12 +19,28 @@ class ListQueueJobs(Paged):
     domain_id: Id | None = Field(None, alias="domainId")
 
 
+def _one_target(schema: dict[str, Any]) -> None:
+    """Which of the two targets belongs to which name; neither has a default."""
+    for target in ("url", "domain"):
+        del schema["properties"][target]["default"]
+    schema["oneOf"] = [
+        {
+            "properties": {"name": {"const": name}},
+            "required": ["name", wanted],
+            "not": {"required": [other]},
+        }
+        for name, wanted, other in (("crawl.page", "url", "domain"), ("discover.pages", "domain", "url"))
+    ]
+
+
 class CreateQueueJob(Body):
     """A job to enqueue: `url` for crawl.page, `domain` for discover.pages."""
 
+    model_config = ConfigDict(json_schema_extra=_one_target)
+
     name: JobName
-    url: str | None = Field(None, min_length=1, max_length=100_000, examples=["https://competitor.com/pricing"])
-    domain: str | None = Field(None, min_length=1, max_length=10_000, examples=["competitor.com"])
+    url: Annotated[UrlText, Field(examples=["https://competitor.com/pricing"])] = ""
+    domain: Annotated[DomainText, Field(examples=["competitor.com"])] = ""
     delay: Annotated[int, Field(ge=0, le=31_536_000), WHOLE] = Field(0, description="Seconds")
     max_attempts: Annotated[int, Field(ge=1, le=20), WHOLE] = Field(3, alias="maxAttempts")
     priority: Annotated[int, Field(ge=-1000, le=1000), WHOLE] = Field(0, description="Higher is earlier")
@@ -31,7 +48,7 @@ class CreateQueueJob(Body):
     @model_validator(mode="after")
     def _names_its_target(self) -> Self:
         wanted, other = ("url", "domain") if self.name == "crawl.page" else ("domain", "url")
-        if getattr(self, wanted) is None or getattr(self, other) is not None:
+        if not getattr(self, wanted) or getattr(self, other):
             raise ValueError(f"{self.name} takes {wanted}, not {other}")
         return self
 

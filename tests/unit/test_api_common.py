@@ -7,9 +7,11 @@ import fakeredis
 import pytest
 from redis import Redis
 
+from api import create_app
 from shared.clock import SECOND, now_us
 from shared.errors import StoreUnavailable
-from shared.store import keys
+from shared.settings import Settings
+from shared.store import keys, open_store
 from tests.api_kit import Api, RecordingQueue
 
 ERROR_FIELDS = ["error", "code", "details", "request_id"]
@@ -45,6 +47,7 @@ def test_a_key_is_accepted_in_three_forms_in_every_family(api: Api, form: str, p
         {"Authorization": "Bearer wrong"},
         {"Authorization": "Basic YTpi"},
         {"X-API-Key": "wrong"},
+        {"X-API-Key": ""},
         {"X-API-Key": "ü"},
         {"Authorization": "Token " + "x" * 5000},
     ],
@@ -100,7 +103,7 @@ def test_a_scope_opens_its_calls_only(api: Api, scopes: set[str], method: str, p
     assert status != 403 or answer.json["code"] == "FORBIDDEN"
 
 
-@pytest.mark.parametrize("other", ["Bearer", "Bearer wrong", "Token wrong", "Basic YTpi", "x"])
+@pytest.mark.parametrize("other", ["", " ", "Bearer", "Bearer wrong", "Token wrong", "Basic YTpi", "x"])
 def test_a_valid_key_beside_another_credential_is_refused(api: Api, other: str) -> None:
     answer = api.client.get("/v1/jobs", headers={"X-API-Key": api.secret, "Authorization": other})
     assert answer.status_code == 401
@@ -149,6 +152,15 @@ def test_every_error_has_one_shape(
 def test_a_wrong_method_names_the_right_ones(api: Api) -> None:
     allowed = api.call("PUT", "/v1/jobs").headers["Allow"]
     assert {"GET", "POST"} <= set(allowed.split(", "))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/api/jobs/retry-failed", {"POST"}), ("POST", "/api/jobs/stats", {"GET", "HEAD"})],
+)
+def test_a_name_beside_ids_has_its_own_methods(api: Api, method: str, path: str, allowed: set[str]) -> None:
+    answer = api.call(method, path)
+    assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, allowed)
 
 
 @pytest.mark.parametrize(("size", "status"), [(999_000, 400), (1_000_001, 413), (5_000_000, 413)])
@@ -360,10 +372,6 @@ def test_a_dependency_that_hangs_is_away_within_a_second(api: Api, monkeypatch: 
 
 
 def test_readiness_notices_missing_migrations(empty_sqlite_url: str) -> None:
-    from api import create_app
-    from shared.settings import Settings
-    from shared.store import open_store
-
     settings = Settings.from_env({})
     app = create_app(settings, open_store(empty_sqlite_url), RecordingQueue(fakeredis.FakeRedis()))
     answer = app.test_client().get("/readyz")

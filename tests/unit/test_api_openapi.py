@@ -1,10 +1,13 @@
 """The OpenAPI document and the page that shows it."""
 
+import json
 import re
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
 
+from api import examples
 from api.routes import ROUTES
 from tests.api_kit import Api
 
@@ -29,7 +32,7 @@ def test_the_document_is_openapi_3_1(document: Any) -> None:
 
 def test_the_document_has_every_rule_of_the_url_map(api: Api, document: Any) -> None:
     rules = {
-        (method.lower(), re.sub(r"<(\w+)>", r"{\1}", rule.rule))
+        (method.lower(), re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in api.app.url_map.iter_rules()
         if " /" in rule.endpoint  # the dashboard's pages are no API
         for method in (rule.methods or set()) - {"HEAD"}
@@ -81,6 +84,51 @@ def test_every_json_answer_has_a_model(document: Any) -> None:
 def test_an_answers_field_that_may_be_missing_is_not_required(document: Any) -> None:
     task = document["components"]["schemas"]["TaskResult"]
     assert set(task["properties"]) - set(task["required"]) == {"host"}
+
+
+def media(document: Any) -> list[tuple[str, Any]]:
+    """Every content of a request or an answer, with where it stands."""
+    found = []
+    for operation in operations(document):
+        parts = {**operation["responses"], "body": operation.get("requestBody", {})}
+        for part, value in parts.items():
+            found += [(f"{operation['operationId']} {part} {kind}", m) for kind, m in value.get("content", {}).items()]
+    return found
+
+
+def test_every_body_and_every_answer_has_an_example(document: Any) -> None:
+    assert [where for where, content in media(document) if "example" not in content] == []
+    for operation in operations(document):
+        assert [s for s, answer in operation["responses"].items() if s != "304" and not answer["content"]] == []
+
+
+def test_every_example_is_what_its_schema_says(document: Any) -> None:
+    check = FormatChecker()
+    for where, content in media(document):
+        schema = {**content["schema"], "components": document["components"]}
+        errors = Draft202012Validator(schema, format_checker=check).iter_errors(content["example"])
+        assert [error.message for error in errors] == [], where
+
+
+def test_the_examples_of_bodies_are_accepted() -> None:
+    for route in ROUTES:
+        if route.takes_body:
+            route.given.model_validate(examples.body(route.name))
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/api/jobs", ["crawl.page", "550e8400-e29b-41d4-a716-446655440001", "2024-01-15T10:30:12Z"]),
+        ("/api/jobs/{id}", ["discover.pages", '"maxAttempts": 3', '{"pagesDiscovered": 8, "pagesAdded": 8}']),
+        ("/api/jobs/stats", ['{"waiting": 5, "active": 2, "completed": 150, "failed": 3, "delayed": 0, "total": 7}']),
+        ("/v1/runtasks", ["1262f6f99dac7dffb05a513fff0ded77", '"total_results": 138, "last_result": 6']),
+        ("/v1/tasks/{task_hash}", ["c5e29d2aba8b77cdc56391e7405302de", "2025-02-04T10:26:52.310738Z"]),
+    ],
+)
+def test_the_seeds_examples_are_in_the_document(document: Any, path: str, words: list[str]) -> None:
+    example = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["example"]
+    assert [word for word in words if word not in json.dumps(example)] == []
 
 
 def test_the_page_loads_nothing_from_elsewhere(api: Api) -> None:
