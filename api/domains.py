@@ -13,7 +13,8 @@ from shared import tasks as task_cases
 from shared import urls
 from shared.clock import iso, now_us
 from shared.errors import Conflict
-from shared.models import Domain, JobMode, JobOptions
+from shared.models import Domain, JobOptions
+from shared.states import JobMode
 from shared.store import domain_admin, pages, tasks
 from shared.store.jobs import FirstPage, FirstTask
 from shared.store.pages import Page

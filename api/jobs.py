@@ -19,7 +19,8 @@ from api.schemas.jobs import (
 )
 from shared import jobs as cases
 from shared.clock import SECOND, iso, now_us
-from shared.models import Job, JobState
+from shared.models import Job
+from shared.states import JobState
 from shared.store import jobs, progress
 from shared.store.progress import Progress
 

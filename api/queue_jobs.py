@@ -20,8 +20,9 @@ from shared import jobs as job_cases
 from shared import tasks as task_cases
 from shared.clock import SECOND, iso, now_us
 from shared.errors import NotFound
-from shared.models import FINAL, QUEUE_STATE, JobMode, JobOptions, TaskKind, TaskState
+from shared.models import JobOptions
 from shared.queue import ROUTES
+from shared.states import FINAL, QUEUE_STATE, JobMode, TaskKind, TaskState
 from shared.store import queue_jobs, tasks
 from shared.store.jobs import FirstTask
 from shared.store.task_records import TaskRecord

@@ -11,7 +11,7 @@ from api.schemas.task_hash import Execution, Params, RunTask, RunTasks, RunTasks
 from shared import ids
 from shared.clock import iso
 from shared.errors import NotFound
-from shared.models import FINAL, TaskKind, TaskState
+from shared.states import FINAL, TaskKind, TaskState
 from shared.store import executions, pages
 from shared.store.task_records import TaskRecord
 

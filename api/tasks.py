@@ -4,7 +4,7 @@ from api import lookup
 from api.context import Answer, Call
 from api.schemas.tasks import ListTasks, Performance, Summary, TaskList, TaskResult, TasksPagination
 from shared.clock import iso
-from shared.models import V1_STATUS, CacheStatus, SourceType, TaskState
+from shared.states import V1_STATUS, CacheStatus, SourceType, TaskState
 from shared.store import progress, task_lists
 from shared.store.progress import Progress
 from shared.store.task_records import TaskRecord

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
-from shared.models import Dispatch
 from shared.queue import TaskQueue
+from shared.stages import Dispatch
 from shared.store import Store, counters, order_builds, retention, sweep
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,10 @@ from dataclasses import replace
 from shared import urls
 from shared.clock import now_us
 from shared.errors import QueueUnavailable
-from shared.models import Dispatch, Job, JobMode, JobOptions, TaskKind
+from shared.models import Job, JobOptions
 from shared.queue import TaskQueue
+from shared.stages import Dispatch
+from shared.states import JobMode, TaskKind
 from shared.store import Store, jobs, tasks
 
 log = logging.getLogger(__name__)

@@ -23,8 +23,9 @@ from rq.worker_registration import clean_worker_registry
 
 from shared.clock import SECOND
 from shared.errors import QueueFault, QueueUnavailable, SettingsError
-from shared.models import Dispatch, TaskKind
 from shared.rqtypes import CrawlQueue
+from shared.stages import Dispatch
+from shared.states import TaskKind
 
 T = TypeVar("T")
 

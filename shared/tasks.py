@@ -5,8 +5,10 @@ import logging
 from shared import jobs as job_cases
 from shared.clock import now_us
 from shared.errors import QueueUnavailable
-from shared.models import Dispatch, Job, JobMode, JobOptions, TaskKind, TaskState
+from shared.models import Job, JobOptions
 from shared.queue import TaskQueue
+from shared.stages import Dispatch
+from shared.states import JobMode, TaskKind, TaskState
 from shared.store import Store, jobs, queue_jobs, tasks
 from shared.store.pages import Page
 

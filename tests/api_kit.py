@@ -10,9 +10,10 @@ from redis import Redis
 from api import create_app
 from shared import ids, urls
 from shared.clock import SECOND, now_us
-from shared.models import Delay, Dispatch, Fetched, Finish, NewLink, Outcome, SourceType, TaskState, Work
 from shared.queue import TaskQueue
 from shared.settings import Settings
+from shared.stages import Delay, Dispatch, Fetched, Finish, NewLink, Outcome, Work
+from shared.states import SourceType, TaskState
 from shared.store import keys, open_store, step
 
 ORIGIN = "https://example.com"

@@ -8,23 +8,9 @@ from sqlalchemy import select
 
 from shared import ids
 from shared.clock import SECOND, now_us
-from shared.models import (
-    Admission,
-    Delay,
-    Dispatch,
-    Fetched,
-    Finish,
-    Found,
-    Job,
-    JobOptions,
-    NewLink,
-    Outcome,
-    Release,
-    SourceType,
-    TaskState,
-    Verdict,
-    Work,
-)
+from shared.models import Job, JobOptions
+from shared.stages import Admission, Delay, Dispatch, Fetched, Finish, Found, NewLink, Outcome, Release, Verdict, Work
+from shared.states import SourceType, TaskState
 from shared.store import Store, counters, jobs, keys, step
 from shared.store.jobs import FirstTask
 from shared.store.step import StepResult

@@ -8,7 +8,8 @@ from sqlalchemy import insert, update
 
 from shared import ids
 from shared.clock import now_us
-from shared.models import V1_STATUS, CacheStatus, Job, TaskKind, TaskState
+from shared.models import Job
+from shared.states import V1_STATUS, CacheStatus, TaskKind, TaskState
 from shared.store import (
     Store,
     counters,

@@ -17,8 +17,8 @@ from typing import Any
 
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError, QueueUnavailable, StoreUnavailable
-from shared.models import Admission, Outcome, Verdict, Work
 from shared.queue import TaskQueue
+from shared.stages import Admission, Outcome, Verdict, Work
 from shared.store import Store, step
 from shared.store.step import StepResult
 

@@ -5,18 +5,8 @@ from collections.abc import Callable, Iterable
 
 from shared import urls
 from shared.clock import now_us
-from shared.models import (
-    CacheStatus,
-    Delay,
-    Fetched,
-    Finish,
-    JobMode,
-    NewLink,
-    Outcome,
-    PageFacts,
-    TaskState,
-    Work,
-)
+from shared.stages import Delay, Fetched, Finish, NewLink, Outcome, PageFacts, Work
+from shared.states import CacheStatus, JobMode, TaskState
 from workers import cache, turns, warming
 from workers.errors import Cancelled, FetchError, one_line
 from workers.fetch import Response

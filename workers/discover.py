@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from shared import urls
 from shared.errors import InvalidUrl
-from shared.models import Delay, Finish, Found, NewLink, Outcome, SourceType, TaskState, Work
+from shared.stages import Delay, Finish, Found, NewLink, Outcome, Work
+from shared.states import SourceType, TaskState
 from workers.crawl import after_error, in_scope, new_links
 from workers.errors import Cancelled, ConnectionReset, ConnectRefused, ConnectTimeout, FetchError, TlsError
 from workers.robots import RobotsRules

@@ -9,7 +9,7 @@ from enum import Enum
 
 from rq.timeouts import JobTimeoutException
 
-from shared.models import Work
+from shared.stages import Work
 
 
 class Halt(Enum):

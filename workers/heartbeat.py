@@ -15,7 +15,7 @@ from rq.worker_registration import register
 
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
-from shared.models import JobState
+from shared.states import JobState
 from shared.store import Store, jobs, sweep
 from workers.executions import Executions, Running
 

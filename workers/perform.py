@@ -17,9 +17,10 @@ from rq.timeouts import BaseDeathPenalty
 from rq.utils import as_text, import_attribute, now
 
 from shared.errors import CrawlyardError
-from shared.models import Admission, Finish, Outcome, Recheck, TaskState, Verdict, Work
 from shared.queue import QUEUES
 from shared.rqtypes import CrawlJob, CrawlQueue
+from shared.stages import Admission, Finish, Outcome, Recheck, Verdict, Work
+from shared.states import TaskState
 from workers import runtime
 from workers import tasks as tasks_module
 from workers.errors import Cancelled, one_line

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from redis import Redis
 
-from shared.models import Finish, Verdict
 from shared.queue import TaskQueue, connect
 from shared.settings import Settings
+from shared.stages import Finish, Verdict
 from shared.store import Store, open_store
 from workers.committer import Committer
 from workers.egress import EgressPolicy

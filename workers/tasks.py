@@ -10,20 +10,10 @@ from rq import get_current_job
 
 from shared import ids
 from shared import jobs as use_cases
-from shared.models import (
-    Admission,
-    Delay,
-    Finish,
-    JobOptions,
-    Outcome,
-    Recheck,
-    Release,
-    TaskKind,
-    TaskState,
-    Verdict,
-    Work,
-)
+from shared.models import JobOptions
 from shared.queue import ROUTES
+from shared.stages import Admission, Delay, Finish, Outcome, Recheck, Release, Verdict, Work
+from shared.states import TaskKind, TaskState
 from shared.store.jobs import FirstTask
 from workers import crawl, discover, runtime
 from workers.executions import Halt

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from shared import urls
 from shared.clock import SECOND, now_us
 from shared.errors import QueueUnavailable
-from shared.models import Work
+from shared.stages import Work
 from workers.errors import Cancelled
 from workers.politeness import SHORT
 from workers.retry import Answer, is_blocking, retry_after_seconds

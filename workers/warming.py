@@ -6,7 +6,8 @@ The second request tells whether the first one warmed the cache (API.md, "Second
 from collections.abc import Callable
 
 from shared.clock import SECOND
-from shared.models import UNCACHED, CacheStatus, Fetched, Finish, FirstRequest, Outcome, Recheck, TaskState, Work
+from shared.stages import Fetched, Finish, FirstRequest, Outcome, Recheck, Work
+from shared.states import UNCACHED, CacheStatus, TaskState
 from workers import cache
 from workers.errors import Cancelled, FetchError
 from workers.fetch import Response

@@ -7,7 +7,7 @@ from api import lookup, tasks
 from api.context import Call
 from shared import jobs as cases
 from shared.errors import NotFound
-from shared.models import TaskState
+from shared.states import TaskState
 from shared.store.task_records import TaskRecord
 
 

@@ -6,18 +6,9 @@ from typing import Any
 from sqlalchemy import bindparam, update
 
 from shared import ids
-from shared.models import (
-    UNCACHED,
-    Admission,
-    CacheStatus,
-    Fetched,
-    FirstRequest,
-    Job,
-    JobState,
-    TaskKind,
-    TaskState,
-    Work,
-)
+from shared.models import Job
+from shared.stages import Admission, Fetched, FirstRequest, Work
+from shared.states import UNCACHED, CacheStatus, JobState, TaskKind, TaskState
 from shared.store import jobs
 from shared.store.ledger import Ledger
 from shared.store.tables import jobs as jobs_table

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Connection, Integer, Text, bindparam, cast, delete, insert, null, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from shared.models import CacheStatus, TaskState
+from shared.states import CacheStatus, TaskState
 from shared.store.engine import Store
 from shared.store.tables import deltas, histogram, rollup
 

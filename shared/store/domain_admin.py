@@ -6,7 +6,8 @@ from sqlalchemy import Connection, Table, delete, func, select
 
 from shared import ids
 from shared.errors import Conflict
-from shared.models import ACTIVE_JOB, Domain
+from shared.models import Domain
+from shared.states import ACTIVE_JOB
 from shared.store.domains import domain_of_row
 from shared.store.engine import Store
 from shared.store.tables import deltas, domains, histogram, job_state, jobs, pages, rollup, tasks

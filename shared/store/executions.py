@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import select
 
 from shared import ids
-from shared.models import Domain, Job, JobMode
+from shared.models import Domain, Job
+from shared.states import JobMode
 from shared.store import jobs, task_records
 from shared.store.engine import Store
 from shared.store.tables import job_state, tasks

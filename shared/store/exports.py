@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from shared.models import Job, TaskState
+from shared.models import Job
+from shared.states import TaskState
 from shared.store import orders, task_records
 from shared.store.counters import SLOW_MS
 from shared.store.engine import Store

@@ -9,18 +9,9 @@ from sqlalchemy import Connection, Select, TextClause, and_, bindparam, func, in
 from shared import ids
 from shared.clock import now_us
 from shared.errors import Conflict, NotFound
-from shared.models import (
-    ACTIVE_JOB,
-    Dispatch,
-    Domain,
-    Job,
-    JobMode,
-    JobOptions,
-    JobState,
-    SourceType,
-    TaskKind,
-    TaskState,
-)
+from shared.models import Domain, Job, JobOptions
+from shared.stages import Dispatch
+from shared.states import ACTIVE_JOB, JobMode, JobState, SourceType, TaskKind, TaskState
 from shared.store import counters
 from shared.store.domains import ensure as ensure_domain
 from shared.store.engine import Store

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from shared.models import ACTIVE_JOB, Dispatch, Finish, JobState, TaskKind, TaskState
+from shared.stages import Dispatch, Finish
+from shared.states import ACTIVE_JOB, JobState, TaskKind, TaskState
 from shared.store import counters
 from shared.store.tables import IS_PENDING, job_state, jobs, tasks
 

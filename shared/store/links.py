@@ -8,7 +8,9 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared import ids
-from shared.models import Finish, Found, Job, JobMode, NewLink, SourceType, TaskKind, TaskState
+from shared.models import Job
+from shared.stages import Finish, Found, NewLink
+from shared.states import JobMode, SourceType, TaskKind, TaskState
 from shared.store.ledger import Account, Ledger
 from shared.store.tables import pages, tasks
 

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, delete, exists, insert, not_, select, update
 
 from shared.clock import SECOND, now_us
-from shared.models import JobState
+from shared.states import JobState
 from shared.store.engine import Store
 from shared.store.order_writer import Build, GivenUp
 from shared.store.orders import FIRST_SEQ, OrderState

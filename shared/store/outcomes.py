@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import bindparam, update
 
 from shared import ids
-from shared.models import Delay, Finish, Found, Outcome, Recheck, Release, TaskKind, TaskState, Verdict, Work
+from shared.stages import Delay, Finish, Found, Outcome, Recheck, Release, Verdict, Work
+from shared.states import TaskKind, TaskState
 from shared.store import links
 from shared.store.ledger import Ledger
 from shared.store.tables import pages, tasks

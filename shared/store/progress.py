@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from shared.models import TaskKind, TaskState
+from shared.states import TaskKind, TaskState
 from shared.store import counters
 from shared.store.engine import Store
 from shared.store.tables import IS_IN_FLIGHT, job_state, tasks

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from shared import ids
-from shared.models import IN_FLIGHT, QUEUE_STATE, TaskKind, TaskState
+from shared.states import IN_FLIGHT, QUEUE_STATE, TaskKind, TaskState
 from shared.store import counters, task_records
 from shared.store import jobs as jobs_store
 from shared.store.engine import Store

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, delete, select
 
 from shared import ids
 from shared.clock import SECOND
-from shared.models import JobState
+from shared.states import JobState
 from shared.store.engine import Store
 from shared.store.tables import deltas, histogram, idempotency, job_state, jobs, rollup, tasks
 

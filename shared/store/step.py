@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, select
 
-from shared.models import Admission, Dispatch, Outcome, Verdict, Work
+from shared.stages import Admission, Dispatch, Outcome, Verdict, Work
 from shared.store.admissions import admit
 from shared.store.engine import Store
 from shared.store.ledger import Ledger

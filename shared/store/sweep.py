@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from shared import ids
-from shared.models import Dispatch, Fetched, Finish, Job, TaskKind, TaskState, Work
+from shared.models import Job
+from shared.stages import Dispatch, Fetched, Finish, Work
+from shared.states import TaskKind, TaskState
 from shared.store import jobs
 from shared.store.engine import Store
 from shared.store.ledger import Ledger

@@ -1,4 +1,4 @@
-"""The tables. Times are integer microseconds UTC, states are codes (`shared.models`)."""
+"""The tables. Times are integer microseconds UTC, states are codes (`shared.states`)."""
 
 from typing import Any
 

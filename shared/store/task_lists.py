@@ -16,7 +16,8 @@ from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.sql.functions import FunctionElement
 
 from shared import ids
-from shared.models import CacheStatus, Job, TaskKind, TaskState
+from shared.models import Job
+from shared.states import CacheStatus, TaskKind, TaskState
 from shared.store import counters, order_search, orders, task_records
 from shared.store.bounds import bounded
 from shared.store.engine import Store

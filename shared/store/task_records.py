@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from shared import ids
-from shared.models import CacheStatus, Job, SourceType, TaskKind, TaskState
+from shared.models import Job
+from shared.states import CacheStatus, SourceType, TaskKind, TaskState
 from shared.store.tables import tasks
 
 

@@ -6,7 +6,9 @@ from sqlalchemy import Connection, Select, select, update
 
 from shared import ids
 from shared.errors import Conflict, NotFound
-from shared.models import Dispatch, Job, JobState, TaskKind, TaskState
+from shared.models import Job
+from shared.stages import Dispatch
+from shared.states import JobState, TaskKind, TaskState
 from shared.store import jobs, task_records
 from shared.store.admissions import reopen_rows
 from shared.store.engine import Store

@@ -10,7 +10,7 @@ import psycopg
 from sqlalchemy import Connection, insert
 
 from shared.ids import new_uuid
-from shared.models import JobMode, JobState
+from shared.states import JobMode, JobState
 from shared.store import counters, keys, open_store
 from shared.store.migrate import upgrade
 from shared.store.tables import domains, job_state, jobs, metadata

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
-from shared.models import V1_STATUS, CacheStatus, Job
+from shared.models import Job
+from shared.states import V1_STATUS, CacheStatus
 from shared.store import Store, jobs, open_store, order_builds, orders, progress, task_lists
 from shared.store.task_lists import TaskFilter, Window
 from tests.bench.dataset import Dataset

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from shared import ids
-from shared.models import CacheStatus, SourceType, TaskKind, TaskState
+from shared.states import CacheStatus, SourceType, TaskKind, TaskState
 from shared.store.counters import Tally
 from shared.store.tables import tasks
 

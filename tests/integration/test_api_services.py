@@ -7,8 +7,8 @@ import pytest
 from redis import Redis
 
 from shared import ids
-from shared.models import CacheStatus
 from shared.queue import TaskQueue, connect
+from shared.states import CacheStatus
 from shared.store import counters
 from tests.api_kit import Api, link
 

@@ -6,9 +6,10 @@ from rq.registry import FailedJobRegistry, FinishedJobRegistry, ScheduledJobRegi
 
 from shared import ids
 from shared.clock import SECOND, now_us
-from shared.models import Dispatch, TaskKind
 from shared.queue import Counts, TaskQueue
 from shared.rqtypes import CrawlJob, CrawlQueue
+from shared.stages import Dispatch
+from shared.states import TaskKind
 from workers.executions import Running
 from workers.finisher import Ending, Finisher
 

@@ -5,8 +5,8 @@ import pytest
 from scheduler.loop import Loop, Recovery, Step, move_due, recover, remember_delayed
 from shared.clock import SECOND, now_us
 from shared.errors import StoreUnavailable
-from shared.models import TaskState
 from shared.queue import Counts, TaskQueue
+from shared.states import TaskState
 from shared.store import Store, sweep
 from tests.crawls import Crawl
 from tests.waiting import until

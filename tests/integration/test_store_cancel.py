@@ -4,7 +4,7 @@ import pytest
 
 from shared.clock import now_us
 from shared.errors import Conflict, NotFound
-from shared.models import JobState, TaskState
+from shared.states import JobState, TaskState
 from shared.store import Store, jobs
 from tests.crawls import Crawl, numbered, small
 

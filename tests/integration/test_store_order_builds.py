@@ -7,7 +7,9 @@ from sqlalchemy import func, insert, select
 
 from shared import ids
 from shared.clock import SECOND, now_us
-from shared.models import Fetched, Finish, Job, JobState, TaskState
+from shared.models import Job
+from shared.stages import Fetched, Finish
+from shared.states import JobState, TaskState
 from shared.store import (
     Store,
     jobs,

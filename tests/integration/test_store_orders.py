@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import StoreUnavailable
-from shared.models import TaskState
+from shared.states import TaskState
 from shared.store import (
     Store,
     bounds,

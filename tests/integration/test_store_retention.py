@@ -3,7 +3,7 @@
 from sqlalchemy import func, insert, select
 
 from shared.clock import SECOND, now_us
-from shared.models import JobState
+from shared.states import JobState
 from shared.store import Store, counters, jobs, retention
 from shared.store.tables import idempotency, metadata
 from tests.crawls import Crawl, numbered

@@ -3,7 +3,8 @@
 import threading
 
 from shared.clock import SECOND, now_us
-from shared.models import Admission, CacheStatus, Dispatch, Fetched, Finish, JobState, Recheck, TaskState, Work
+from shared.stages import Admission, Dispatch, Fetched, Finish, Recheck, Work
+from shared.states import CacheStatus, JobState, TaskState
 from shared.store import Store, open_store
 from tests.crawls import Crawl, links, numbered, small
 
@@ -105,7 +106,8 @@ def test_max_pages_is_exact_between_two_committers(store: Store, store_url: str)
 
 
 def test_a_job_goes_on_while_discovery_runs(store: Store) -> None:
-    from shared.models import Found, SourceType
+    from shared.stages import Found
+    from shared.states import SourceType
     from tests.crawls import ORIGIN
 
     crawl = Crawl(store)

@@ -3,7 +3,8 @@
 from sqlalchemy import update
 
 from shared.clock import SECOND, now_us
-from shared.models import Found, JobState, SourceType, TaskState
+from shared.stages import Found
+from shared.states import JobState, SourceType, TaskState
 from shared.store import Store, counters, sweep
 from shared.store.tables import job_state
 from tests.crawls import LEASE, ORIGIN, Crawl, links, numbered, small

@@ -17,8 +17,9 @@ from typing import TypeVar
 
 from shared import jobs as use_cases
 from shared.errors import Unavailable
-from shared.models import ACTIVE_JOB, FINAL, Job, JobOptions
+from shared.models import Job, JobOptions
 from shared.queue import TaskQueue, connect
+from shared.states import ACTIVE_JOB, FINAL
 from shared.store import Store, counters, jobs, keys, migrate, open_store
 from shared.store.jobs import FirstTask
 from tests.soak import logs

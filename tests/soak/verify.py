@@ -9,8 +9,9 @@ import redis
 from sqlalchemy import func, select
 
 from shared import ids
-from shared.models import FINAL, IN_FLIGHT, Job, JobState, TaskKind, TaskState
+from shared.models import Job
 from shared.queue import ALL_QUEUES
+from shared.states import FINAL, IN_FLIGHT, JobState, TaskKind, TaskState
 from shared.store import Store, counters, jobs
 from shared.store.tables import job_state, tasks
 from tests.soak import sitelog

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.models import TaskKind
+from shared.states import TaskKind
 from tests.api_kit import Api, link
 
 

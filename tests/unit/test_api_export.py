@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 import api.export
-from shared.models import CacheStatus
+from shared.states import CacheStatus
 from tests.api_kit import Api, link
 
 COLUMNS = {

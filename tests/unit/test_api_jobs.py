@@ -6,7 +6,7 @@ import pytest
 
 from shared import ids
 from shared.clock import SECOND, iso, now_us
-from shared.models import CacheStatus, TaskState
+from shared.states import CacheStatus, TaskState
 from tests.api_kit import Api, link
 
 HOUR = 3600 * SECOND

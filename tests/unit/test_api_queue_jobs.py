@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.clock import SECOND, now_us
-from shared.models import TaskState
+from shared.states import TaskState
 from tests.api_kit import Api, link
 
 FIELDS = (

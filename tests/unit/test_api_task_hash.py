@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared import ids
-from shared.models import TaskState
+from shared.states import TaskState
 from tests.api_kit import Api, link
 
 HEX = ids.new_uuid().hex

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.models import CacheStatus
+from shared.states import CacheStatus
 from tests.api_kit import Api, link
 
 HIT, MISS, EXPIRED, DYNAMIC = CacheStatus.HIT, CacheStatus.MISS, CacheStatus.EXPIRED, CacheStatus.DYNAMIC

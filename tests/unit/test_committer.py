@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.errors import StoreUnavailable
-from shared.models import Admission, Verdict
+from shared.stages import Admission, Verdict
 from shared.store import step
 from shared.store.step import StepResult
 from workers.committer import Committer, Stopped

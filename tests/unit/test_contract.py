@@ -4,8 +4,8 @@ from importlib import import_module
 
 import pytest
 
-from shared.models import QUEUE_STATE, V1_STATUS, CacheStatus, JobState, SourceType, TaskState
 from shared.queue import ROUTES, START_CRAWL
+from shared.states import QUEUE_STATE, V1_STATUS, CacheStatus, JobState, SourceType, TaskState
 from shared.store import migrate
 
 FUNCTIONS = [*(route.function for route in ROUTES.values()), START_CRAWL]

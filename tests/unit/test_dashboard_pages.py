@@ -9,7 +9,8 @@ import redis
 
 from api.dashboard.text import web_link
 from shared import queue_ops
-from shared.models import CacheStatus, PageFacts, TaskState
+from shared.stages import PageFacts
+from shared.states import CacheStatus, TaskState
 from tests.api_kit import Api, link
 from tests.unit.test_dashboard_signin import Browser, signed_in
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shared.models import CacheStatus, Fetched, Finish, Recheck, TaskState
+from shared.stages import Fetched, Finish, Recheck
+from shared.states import CacheStatus, TaskState
 from workers.warming import first_request
 
 

@@ -1,0 +1,180 @@
+"""The stages of a task between store, queue and worker: one frozen record each, renamed when its meaning changes."""
+
+from dataclasses import dataclass, field
+
+from shared import ids
+from shared.models import Job
+from shared.states import CacheStatus, SourceType, TaskKind, TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Measurements of one fetch."""
+
+    status_code: int | None = None
+    response_time: int | None = None
+    bytes: int | None = None
+    content_type: str | None = None
+    cache_status: CacheStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRequest:
+    """What the first request of a page brought, when the second one is due."""
+
+    fetched: Fetched
+    #: links on the page
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A task that this worker has been admitted to run."""
+
+    id: int
+    kind: TaskKind
+    url: str
+    #: number of this attempt, from 1
+    attempt: int
+    max_attempts: int
+    #: fencing token: only the outcome with the row's newest run is recorded
+    run: int
+    job: Job
+    #: set when only the second (cache) request is left to do
+    first: FirstRequest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """A URL to admit to a job. Parts of one canonical URL."""
+
+    url_hash: int
+    origin: str
+    path: str
+    #: readable reason why it is recorded but not crawled
+    skip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What a crawl learnt about a page, kept across crawls."""
+
+    title: str | None = None
+    content_hash: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """A task ended: completed, failed or skipped."""
+
+    work: Work
+    state: TaskState
+    fetched: Fetched = field(default_factory=Fetched)
+    #: what the second (cache) request brought, where there was one
+    second: Fetched | None = None
+    error: str | None = None
+    links: tuple[NewLink, ...] = ()
+    source: SourceType = SourceType.LINK_CRAWL
+    facts: PageFacts | None = None
+    #: discovery: the origin it settled on
+    origin: str | None = None
+    #: set when nothing of the job can be crawled
+    job_error: str | None = None
+    #: links found on the page, or by the whole discovery
+    found: int = 0
+    #: documents fetched (the page; robots.txt and sitemaps)
+    documents: int = 0
+
+    def return_value(self, added: int) -> dict[str, object]:
+        """What the queue keeps as the result of the job (API.md, `returnValue`)."""
+        if self.work.kind is TaskKind.DISCOVER_PAGES:
+            return {"pagesDiscovered": self.found, "pagesAdded": added}
+        return {
+            "statusCode": self.fetched.status_code,
+            "responseTime": self.fetched.response_time,
+            "changed": False,
+            "linksFound": self.found,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """URLs that a running task found so far; discovery hands them over in parts, so that crawling starts."""
+
+    work: Work
+    links: tuple[NewLink, ...]
+    source: SourceType
+    #: the origin that discovery settled on
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """A task goes on later: a retry (spends an attempt) or a snooze (does not)."""
+
+    work: Work
+    at: int
+    reason: str
+    spends_attempt: bool
+    fetched: Fetched = field(default_factory=Fetched)
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """A page missed the cache: what it brought is recorded, and a second request follows as a step of its own."""
+
+    first: Finish
+    #: microseconds
+    at: int
+
+    @property
+    def work(self) -> Work:
+        """The task."""
+        return self.first.work
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A task goes back to the front of the queue untouched: its worker is stopping."""
+
+    work: Work
+
+
+Outcome = Finish | Found | Recheck | Delay | Release
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A worker asks to run a task that it took from the queue."""
+
+    task_id: int
+    #: an operator put a failed task back (`rq requeue`): run it again with fresh attempts
+    requeued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """A task to put into its queue."""
+
+    task_id: int
+    kind: TaskKind
+    job_ms: int
+    at_front: bool = False
+
+    @property
+    def rq_id(self) -> str:
+        """Id of the RQ job: the task's public id in hex."""
+        return ids.task_uuid(self.job_ms, self.task_id).hex
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of an outcome: recorded or not (a duplicate, a cancelled task), and what it added."""
+
+    recorded: bool
+    #: links that were new to the job (in a discovery-only job: to the domain)
+    added: int = 0
+    #: whether max_pages leaves no room for more
+    full: bool = False
