@@ -4,12 +4,14 @@ A PostgreSQL without trigrams takes 400-1,300 ms for a million rows. Kept unpack
 80 MB more on disk, and unpacking them took longer than the search.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, compress, islice, repeat
 from operator import contains, itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from shared.store.orders import FIRST_SEQ, PATHS, Cell, Kind, Order, Sort, kind_of, list_no, mask, unpacked
 from shared.store.tables import order_parts
@@ -19,23 +21,49 @@ _P = order_parts.c
 _AT_ONCE = 8
 #: a text in fewer than one of so many paths is looked up place by place
 _SELDOM = 30
+#: numbers counted at once on the way to a deep page
+_STRIDE = 65_536
 
 
 def page(
     conn: Connection, order: Order, text: str, wants: Callable[[Cell], bool], sort: Sort, limit: int, offset: int
 ) -> tuple[list[int], int]:
     """The numbers of the wanted tasks whose path holds `text` in any case, as `orders.page` gives them."""
-    wanted = mask([no for no, cell in enumerate(order.cells) if wants(cell)])
-    cells = bytearray()
-    found = bytearray(FIRST_SEQ)  # by number
-    folded = text.encode().lower()
-    for paths, part_cells in _texts(conn, order):
-        cells += part_cells
-        found += _both(_holding(paths, folded, len(part_cells)), part_cells.translate(wanted))
+    found, cells = _matches(conn, order, text, mask([no for no, cell in enumerate(order.cells) if wants(cell)]))
     total = found.count(1)
     if offset >= total:
         return [], total
-    return list(islice(_sorted(conn, order, found, cells, sort), offset, offset + limit)), total
+    return _window(_sorted(conn, order, found, cells, sort), limit, offset), total
+
+
+#: answers kept for the next page of the same search: 2 MB each at a million tasks
+_KEPT = 4
+_answers: OrderedDict[tuple[int, str, bytes], tuple[bytes, bytes]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _matches(conn: Connection, order: Order, text: str, wanted: bytes) -> tuple[bytes, bytes]:
+    """By number whether a task is in the answer, and each one's cell. An order never changes: a kept answer is true."""
+    key = (order.id, text, wanted)
+    with _lock:
+        if key in _answers:
+            _answers.move_to_end(key)
+            return _answers[key]
+    answer = _search(conn, order, text.encode().lower(), wanted)
+    with _lock:
+        _answers[key] = answer
+        while len(_answers) > _KEPT:
+            _answers.popitem(last=False)
+    return answer
+
+
+def _search(conn: Connection, order: Order, folded: bytes, wanted: bytes) -> tuple[bytes, bytes]:
+    cells = bytearray()
+    found = bytearray(FIRST_SEQ)  # by number
+    for paths, part_cells in _texts(conn, order):
+        cells += part_cells
+        found += _both(_holding(paths, folded, len(part_cells)), part_cells.translate(wanted))
+    return bytes(found), bytes(cells)
 
 
 def _texts(conn: Connection, order: Order) -> Iterator[tuple[bytes, bytes]]:
@@ -69,34 +97,74 @@ def _batches(conn: Connection, order: Order, which: int) -> Iterator[Sequence[An
     """The parts of a list, some at a time."""
     query = select(_P.no, _P.data, _P.cells).where(_P.order_id == order.id, _P.list == which).order_by(_P.no)
     start = 0
-    while rows := conn.execute(query.where(_P.no.between(start, start + _AT_ONCE - 1))).all():
+    while rows := _rows(conn, query.where(_P.no.between(start, start + _AT_ONCE - 1))):
         yield rows
         start += _AT_ONCE
 
 
-def _sorted(conn: Connection, order: Order, found: bytearray, cells: bytearray, sort: Sort) -> Iterator[int]:
+class _Part(NamedTuple):
+    no: int
+    data: bytes
+    cells: bytes
+
+
+def _rows(conn: Connection, query: Select[Any]) -> Sequence[Any]:
+    """The rows of a query for parts; from PostgreSQL as bytes, not as twice as long hex digits."""
+    if conn.dialect.name != "postgresql":
+        return conn.execute(query).all()
+    sql = query.compile(dialect=conn.dialect, compile_kwargs={"render_postcompile": True})
+    driver: Any = conn.connection.driver_connection
+    with driver.cursor(binary=True) as cursor:
+        return [_Part(*row) for row in cursor.execute(str(sql), sql.params).fetchall()]
+
+
+#: consecutive numbers, and for each whether it is in the answer (1 or 0)
+_Chunk = tuple[Sequence[int], Sequence[int]]
+
+
+def _window(chunks: Iterator[_Chunk], limit: int, offset: int) -> list[int]:
+    """The numbers in a window of the answer; what lies before it is counted, not walked."""
+    window: list[int] = []
+    for seqs, flags in chunks:
+        n = flags.count(1)
+        if n <= offset:
+            offset -= n
+            continue
+        window += islice(compress(seqs, flags), offset, offset + limit - len(window))
+        offset = 0
+        if len(window) == limit:
+            break
+    return window
+
+
+def _sorted(conn: Connection, order: Order, found: bytes, cells: bytes, sort: Sort) -> Iterator[_Chunk]:
     if sort.field is not None:
         yield from _by_list(conn, order, found, sort)
     elif sort.cell_value is not None:
         for which in order.by_value(range(len(order.cells)), sort.cell_value, sort.descending):
-            yield from compress(range(len(found)), _both(found, bytes(FIRST_SEQ) + cells.translate(mask(which))))
-    elif sort.descending:
-        yield from compress(range(len(found) - 1, -1, -1), found[::-1])
+            yield from _chunks(_both(found, bytes(FIRST_SEQ) + cells.translate(mask(which))))
     else:
-        yield from compress(range(len(found)), found)
+        yield from _chunks(found, sort.descending)
 
 
-def _by_list(conn: Connection, order: Order, found: bytearray, sort: Sort) -> Iterator[int]:
+def _chunks(found: bytes, descending: bool = False) -> Iterator[_Chunk]:
+    starts = range(0, len(found), _STRIDE)
+    for start in reversed(starts) if descending else starts:
+        seqs, flags = range(start, min(start + _STRIDE, len(found))), found[start : start + _STRIDE]
+        yield (seqs[::-1], flags[::-1]) if descending else (seqs, flags)
+
+
+def _by_list(conn: Connection, order: Order, found: bytes, sort: Sort) -> Iterator[_Chunk]:
     assert sort.field is not None
     is_stored = False
     for kind in (kind_of(sort), Kind.NULLS):
         for part in chain.from_iterable(_batches(conn, order, list_no(sort.field, kind))):
             is_stored = True
             seqs = unpacked(part.data)
-            yield from compress(seqs, _at(found, seqs))
+            yield seqs, _at(found, seqs)
     if not is_stored:
-        yield from compress(range(len(found)), found)
+        yield from _chunks(found)
 
 
-def _at(found: bytearray, seqs: Collection[int]) -> Collection[int]:
+def _at(found: bytes, seqs: Sequence[int]) -> Sequence[int]:
     return itemgetter(*seqs)(found) if len(seqs) > 1 else [found[seq] for seq in seqs]
