@@ -38,13 +38,13 @@ def page(
 
 #: answers kept for the next page of the same search: 2 MB each at a million tasks
 _KEPT = 4
-_answers: OrderedDict[tuple[int, str, bytes], tuple[bytes, bytes]] = OrderedDict()
+_answers: OrderedDict[tuple[str, int, int, str, bytes], tuple[bytes, bytes]] = OrderedDict()
 _lock = threading.Lock()
 
 
 def _matches(conn: Connection, order: Order, text: str, wanted: bytes) -> tuple[bytes, bytes]:
     """By number whether a task is in the answer, and each one's cell. An order never changes: a kept answer is true."""
-    key = (order.id, text, wanted)
+    key = (str(conn.engine.url), order.id, order.made_at, text, wanted)
     with _lock:
         if key in _answers:
             _answers.move_to_end(key)

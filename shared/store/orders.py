@@ -70,6 +70,8 @@ class Order:
     """A job's order that is ready."""
 
     id: int
+    #: microseconds of its last write; with the id it names an order for good, where ids are used again
+    made_at: int
     #: by cell number
     cells: tuple[Cell, ...]
 
@@ -111,7 +113,7 @@ class _Pick:
     take: int
 
 
-_READY = select(task_orders.c.id, task_orders.c.cells).where(
+_READY = select(task_orders.c.id, task_orders.c.touched_at, task_orders.c.cells).where(
     task_orders.c.job_id == bindparam("job"), task_orders.c.state == OrderState.READY
 )
 _L, _P = order_lists.c, order_parts.c
@@ -126,7 +128,9 @@ _PARTS = select(_P.no, _P.data, _P.cells).where(
 def ready(conn: Connection, job_no: int) -> Order | None:
     """The job's order, if it has one that is true at the moment that `conn` sees."""
     row = conn.execute(_READY, {"job": job_no}).first()
-    return None if row is None else Order(row.id, tuple((s, code, cache) for s, code, cache in orjson.loads(row.cells)))
+    if row is None:
+        return None
+    return Order(row.id, row.touched_at, tuple((s, code, cache) for s, code, cache in orjson.loads(row.cells)))
 
 
 def forget(conn: Connection, job_no: int) -> None:

@@ -62,6 +62,17 @@ def test_a_reopened_job_is_scanned_until_it_ends_again(store: Store) -> None:
     assert count(store, "task_orders") == 1
 
 
+def test_a_kept_answer_of_a_search_goes_with_its_order(store: Store) -> None:
+    crawl, failed = crawled(store)
+    order_builds.tend(store)
+    which = TaskFilter((TaskState.FAILED,), path="/b")
+    assert read(store, crawl.now, which, Window(9))[1] == 1
+    dispatch = tasks.reopen(store, crawl.organisation_id, failed[0], now_us())
+    crawl.complete(crawl.admit(dispatch.task_id))
+    order_builds.tend(store)
+    assert read(store, crawl.now, which, Window(9)) == ([], 0)
+
+
 def count(store: Store, name: str) -> int:
     with store.read() as conn:
         return conn.execute(select(func.count()).select_from(metadata.tables[name])).scalar_one()
