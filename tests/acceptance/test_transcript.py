@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -41,6 +42,8 @@ def slow() -> Iterator[Site]:
 @pytest.fixture
 def values(tmp_path: Path, site: Site, slow: Site) -> Iterator[dict[str, str]]:
     """What the transcript's placeholders stand for; `make up` runs meanwhile."""
+    if shutil.which("curl") is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("curl is not installed")
     port = str(free_port())
     home = tmp_path / "home"
     env = os.environ | {
