@@ -108,7 +108,8 @@ def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, h
     if page is not None and work.job.options.mode is JobMode.CRAWL:
         folder = directory_twin(ctx, response, page, lambda url: _is_allowed(ctx, work, url, halted), halted)
         if folder is not None:
-            return _skipped(ctx, work, fetched, folder, f"Same page as {folder}", halted)
+            # what was measured counts with the folder's own row
+            return _skipped(ctx, work, Fetched(), folder, f"Same page as {folder}", halted)
         if work.job.options.find_links:
             links = tuple(new_links(ctx, work, page.links, halted))
     return Finish(

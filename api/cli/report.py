@@ -47,7 +47,7 @@ def render(report: Report, seconds: float) -> list[str]:
     lines = [f"{job.get('domain')}: {job['status']} in {seconds:.1f} s", ""]
     lines += table(
         [
-            ["Pages", summary.get("total_tasks", 0)],
+            ["Pages", _pages(summary)],
             ["By status", _counts(summary.get("by_status") or {})],
             ["By status code", _counts(summary.get("by_status_code") or {})],
             ["Response time", _times(speed)],
@@ -57,6 +57,12 @@ def render(report: Report, seconds: float) -> list[str]:
         ]
     )
     return lines + _slowest(report) + _broken(report)
+
+
+def _pages(summary: dict[str, Any]) -> int:
+    """What is skipped has its row under another URL, or was not to be crawled."""
+    skipped = (summary.get("by_status") or {}).get("skipped", 0)
+    return int(summary.get("total_tasks", 0)) - int(skipped)
 
 
 def _counts(counts: Mapping[str, int]) -> str:

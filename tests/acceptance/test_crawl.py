@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.system import System
-from tests.site import Site, html, linked_site
+from tests.site import Site, html, linked_site, redirect
 
 
 def test_it_works(system: System, site: Site) -> None:
@@ -167,3 +167,26 @@ def test_a_page_that_missed_the_cache_is_asked_for_twice(system: System, site: S
     assert task["second_response_time"] is not None
     first, second = (request.at for request in site.requests if request.path == "/")
     assert second - first >= 0.45
+
+
+def test_an_index_page_that_is_its_folders_page_counts_once(system: System, site: Site) -> None:
+    home = html('<a href="/index.html">Home</a> <a href="/other/index.html">Other</a>')
+    site.pages = {"/": home, "/index.html": home, "/other/": html("a"), "/other/index.html": html("something else")}
+    system.start()
+    job_id = system.crawl(f"http://{site.host}", use_sitemap=False)
+    system.ended(job_id)
+    shown = {task["path"]: (task["status"], task["error"]) for task in system.tasks(job_id)}
+    assert shown == {
+        "/": ("completed", None),
+        "/index.html": ("skipped", f"Same page as http://{site.host}/"),
+        "/other/index.html": ("completed", None),
+    }
+
+
+def test_a_redirect_leads_to_the_row_of_its_target(system: System, site: Site) -> None:
+    site.pages = {"/": html('<a href="/old">x</a>'), "/old": redirect("/new", 301), "/new": html("new")}
+    system.start()
+    job_id = system.crawl(f"http://{site.host}", use_sitemap=False)
+    system.ended(job_id)
+    shown = {task["path"]: (task["status"], task["status_code"]) for task in system.tasks(job_id)}
+    assert shown == {"/": ("completed", 200), "/old": ("skipped", 301), "/new": ("completed", 200)}
