@@ -8,7 +8,7 @@ from pathlib import Path
 from shared.env_reader import Reader
 from shared.errors import SettingsError
 
-DEFAULT_USER_AGENT = "Crawlyard/0.1 (+https://github.com/crawlyard/crawlyard)"
+DEFAULT_USER_AGENT = "Crawlyard/0.1 (self-hosted crawler)"
 
 
 @dataclass(frozen=True, slots=True)
