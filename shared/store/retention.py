@@ -5,8 +5,9 @@ from sqlalchemy import Connection, delete, select
 from shared import ids
 from shared.clock import SECOND
 from shared.states import JobState
+from shared.store import idempotency
 from shared.store.engine import Store
-from shared.store.tables import deltas, histogram, idempotency, job_state, jobs, rollup, tasks
+from shared.store.tables import deltas, histogram, job_state, jobs, rollup, tasks
 
 DAY = 86_400 * SECOND
 _CHUNK = 5000
@@ -15,7 +16,7 @@ _ENDED = (JobState.CANCELLED, JobState.COMPLETED, JobState.FAILED)
 
 def apply(store: Store, now: int, days: int) -> int:
     """Deletes idempotency keys after a day, and jobs that ended over `days` ago (0: none); the jobs deleted."""
-    store.write(lambda conn: conn.execute(delete(idempotency).where(idempotency.c.created_at < now - DAY)))
+    idempotency.purge(store, now)
     if not days:
         return 0
     query = select(jobs.c.id).where(jobs.c.state.in_(_ENDED), jobs.c.completed_at < now - days * DAY)
