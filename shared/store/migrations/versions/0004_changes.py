@@ -1,0 +1,14 @@
+"""changes"""
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Applies the change."""
+
+
+def downgrade() -> None:
+    """Takes the change back."""

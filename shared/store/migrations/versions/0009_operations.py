@@ -1,0 +1,14 @@
+"""operations"""
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Applies the change."""
+
+
+def downgrade() -> None:
+    """Takes the change back."""
