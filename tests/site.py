@@ -35,6 +35,8 @@ class Request:
     at: float
     #: names in lower case
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,11 @@ class Site:
         self._server.server_close()
 
     @contextlib.contextmanager
-    def recording(self, path: str, headers: Message) -> Iterator[None]:
+    def recording(self, path: str, headers: Message, method: str = "GET", body: bytes = b"") -> Iterator[None]:
         """Counts a request while it is being answered."""
+        lower = {k.lower(): v for k, v in headers.items()}
         with self._lock:
-            self._requests.append(Request(path, time.monotonic(), {k.lower(): v for k, v in headers.items()}))
+            self._requests.append(Request(path, time.monotonic(), lower, method, body))
             self._active += 1
             self.max_concurrent = max(self.max_concurrent, self._active)
         try:
@@ -135,7 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         site = self.server.site
-        with site.recording(self.path, self.headers):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        with site.recording(self.path, self.headers, self.command, body):
             if site.delay:
                 site.closing.wait(site.delay)
             page = site.page(self.path)
@@ -145,6 +149,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(*page)
 
     def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
         self.do_GET()
 
     def _misbehave(self, page: Misbehaviour) -> None:

@@ -4,7 +4,7 @@ import http.client
 
 from urllib3.exceptions import ClosedPoolError, IncompleteRead
 
-from workers.errors import BadResponse, ConnectionReset, FetchError
+from workers.errors import BadResponse, ConnectionReset, FetchError, TotalTimeout
 
 _CUT_SHORT = (ConnectionError, IncompleteRead, http.client.IncompleteRead, ClosedPoolError)
 
@@ -12,6 +12,8 @@ _CUT_SHORT = (ConnectionError, IncompleteRead, http.client.IncompleteRead, Close
 def translated(error: BaseException) -> FetchError:
     """The FetchError for an exception of requests, urllib3 or http.client."""
     for cause in _causes(error):
+        if isinstance(cause, TimeoutError):
+            return TotalTimeout("The server did not take the request in time")
         if isinstance(cause, _CUT_SHORT):
             return ConnectionReset("The server closed the connection before the response was complete")
         if isinstance(cause, http.client.HTTPException):

@@ -1,4 +1,7 @@
-"""The one way out: every page, robots.txt, sitemap and webhook is fetched by a `Fetcher`."""
+"""The one way out: every page, robots.txt, sitemap, webhook and analytics request is made by a `Fetcher`.
+
+`tests/unit/test_one_egress.py` and `tests/integration/test_one_egress.py` fail where other code opens a connection.
+"""
 
 import http.client
 import time
@@ -76,12 +79,14 @@ class _Answer(NamedTuple):
 
 
 class _Call(NamedTuple):
-    """What stays the same over all hops of one `get`."""
+    """What stays the same over all hops of one `get` or `send`."""
 
     flight: Flight
     headers: Mapping[str, str] | None
     limits: FetchLimits
-    follow: bool
+    follow: bool = True
+    method: str = "GET"
+    content: bytes | None = None
 
 
 class Fetcher:
@@ -127,6 +132,26 @@ class Fetcher:
             hops.append(Hop(target, answer.status, self._target(_as_utf8(location), target)))
             target = self._next(hops, limits.redirects)
 
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        limits: FetchLimits | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Response:
+        """One request to a service (a webhook, an API), its body being `content`; redirects are not followed.
+
+        `limits` replaces those of crawling. Where a kept connection turns out to be closed the request is sent
+        once more, so give it an id if it must not be carried out twice. Raises as `get` does.
+        """
+        bounds = limits or self.limits
+        call = _Call(Flight(bounds, self._policy, cancelled), headers, bounds, False, method, content)
+        target = self._target(url, None)
+        return _response(target, self._answer(target, call, False), call, ())
+
     def close(self) -> None:
         """Closes idle connections."""
         self._adapter.close()
@@ -160,10 +185,12 @@ class Fetcher:
     def _request(self, url: str, call: _Call, redirected: bool) -> PreparedRequest:
         # Built by hand: prepare() would parse and encode what is canonical already.
         request = PreparedRequest()
-        request.method, request.url, request.body = "GET", url, None
+        request.method, request.url, request.body = call.method, url, call.content
         extra = {k.lower(): v for k, v in (call.headers or {}).items()}
         if redirected:
             extra = {k: v for k, v in extra.items() if k not in _PRIVATE_HEADERS}
+        if call.content is not None:
+            extra["Content-Length"] = str(len(call.content))  # as requests spells it, or it would send chunks
         request.headers = {**self._headers, **extra}  # type: ignore[assignment]
         return request
 

@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,42 @@ def test_given_headers_are_sent(fetcher: Fetcher) -> None:
     with Site({"/": (304, {}, b"")}) as site:
         assert fetcher.get(site.url(), headers={"If-None-Match": '"x"'}).status_code == 304
         assert site.requests[0].headers["if-none-match"] == '"x"'
+
+
+def test_a_body_is_posted_with_its_length(fetcher: Fetcher) -> None:
+    with Site({"/hook": (202, {}, b"taken")}) as site:
+        for body in (b'{"a":1}', b"", b"x" * 150_000):
+            answer = fetcher.send("POST", site.url("/hook"), headers={"Content-Type": "application/json"}, content=body)
+            assert (answer.status_code, answer.body) == (202, b"taken")
+            seen = site.requests[-1]
+            assert (seen.method, seen.body, seen.headers["content-type"]) == ("POST", body, "application/json")
+            assert "transfer-encoding" not in seen.headers
+
+
+def test_what_is_sent_is_not_redirected(fetcher: Fetcher) -> None:
+    with Site({"/hook": redirect("/b", 307)}) as site:
+        assert fetcher.send("POST", site.url("/hook"), content=b"x").status_code == 307
+        assert site.paths() == ["/hook"]
+
+
+def test_what_is_sent_is_guarded_and_bounded_too(fetcher: Fetcher) -> None:
+    small = replace(LIMITS, body=1000, total=0.3)
+    with Site({"/": sites.endless_body(), "/drip": sites.body_drip()}) as site:
+        with pytest.raises(errors.BodyTooLarge):
+            fetcher.send("POST", site.url(), content=b"x", limits=small)
+        with pytest.raises(errors.FetchError):
+            fetcher.send("POST", site.url("/drip"), content=b"x", limits=small)
+        with pytest.raises(errors.ForbiddenAddress):
+            Fetcher(LIMITS, EgressPolicy(), "t").send("POST", site.url(), content=b"x")
+
+
+def test_a_server_that_does_not_read_is_a_timeout(fetcher: Fetcher) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        start = time.monotonic()
+        with pytest.raises(errors.FetchError) as caught:
+            fetcher.send("POST", f"http://127.0.0.1:{server.getsockname()[1]}/", content=b"x" * 20_000_000)
+        assert caught.value.retryable
+        assert time.monotonic() - start < LIMITS.connect + LIMITS.total + 0.5
 
 
 def test_connections_are_kept_and_shared_by_threads(fetcher: Fetcher) -> None:
