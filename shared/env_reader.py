@@ -56,6 +56,13 @@ class Reader:
             raise SettingsError(f"{name} must be at least 16 printable characters without spaces")
         return value
 
+    def keys(self, name: str) -> tuple[str, ...]:
+        """Comma-separated secrets of at least 32 characters each."""
+        found = self.words(name)
+        if any(len(word) < 32 or not word.isascii() or not word.isprintable() for word in found):
+            raise SettingsError(f"{name} must be at least 32 printable characters; older keys follow after a comma")
+        return found
+
     def url(self, name: str, schemes: tuple[str, ...]) -> str | None:
         """A URL of one of `schemes`, None when unset."""
         value = self._env.get(name, "").strip()

@@ -44,6 +44,8 @@ class Settings:
     worker_threads: int
     #: accepted as the first organisation's admin key
     bootstrap_key: str | None
+    #: what secrets are sealed with (shared/vault.py), newest first; none: a key file in `home`
+    secret_keys: tuple[str, ...]
     #: host, host:port or CIDR that may be reached although private
     allow_private: tuple[str, ...]
     user_agent: str
@@ -90,6 +92,7 @@ class Settings:
             worker_processes=env.integer("WORKER_PROCESSES", os.cpu_count() or 1, 1, 256),
             worker_threads=env.integer("WORKER_THREADS", 32, 1, 512),
             bootstrap_key=env.key("CRAWLYARD_BOOTSTRAP_KEY"),
+            secret_keys=env.keys("CRAWLYARD_SECRET_KEY"),
             allow_private=env.targets("CRAWLYARD_ALLOW_PRIVATE"),
             user_agent=env.header("CRAWLYARD_USER_AGENT", DEFAULT_USER_AGENT),
             host_delay=env.number("CRAWLYARD_HOST_DELAY", 0.0, 0, 3600),

@@ -95,3 +95,11 @@ class SourceType(IntEnum):
     LINK_CRAWL = 1
     MANUAL = 2
     SITEMAP = 3
+
+
+class DeliveryState(IntEnum):
+    """What became of telling a webhook, in the alphabetical order of the names."""
+
+    DELIVERED = 1
+    FAILED = 2
+    PENDING = 3

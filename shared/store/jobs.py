@@ -12,7 +12,7 @@ from shared.errors import Conflict, NotFound
 from shared.models import Domain, Job, JobOptions
 from shared.stages import Dispatch
 from shared.states import ACTIVE_JOB, JobMode, JobState, SourceType, TaskKind, TaskState
-from shared.store import counters
+from shared.store import counters, events
 from shared.store.domains import ensure as ensure_domain
 from shared.store.engine import Store
 from shared.store.tables import IS_IN_FLIGHT, IS_PENDING, domains, job_state, jobs, organisations, pages, tasks
@@ -247,6 +247,8 @@ def _cancel(conn: Connection, job_no: int, now: int) -> list[Dispatch]:
         )
     conn.execute(update(job_state).where(job_state.c.job_id == job_no).values(window=0, discovering=0))
     held = _cancel_tasks(conn, job_no, now, IS_IN_FLIGHT)
+    if job.state in ACTIVE_JOB:
+        events.job_ended(conn, job_no, JobState.CANCELLED)
     return [Dispatch(task, TaskKind(kind), job.ms) for task, kind in held]
 
 

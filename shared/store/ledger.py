@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from shared.stages import Dispatch, Finish
 from shared.states import ACTIVE_JOB, JobState, TaskKind, TaskState
-from shared.store import counters
+from shared.store import counters, events
 from shared.store.tables import IS_PENDING, job_state, jobs, tasks
 
 _LOCK = (
@@ -142,7 +142,10 @@ class Ledger:
             values |= {"state": JobState.RUNNING, "completed_at": None, "error": None}
             allowed = (*ACTIVE_JOB, JobState.COMPLETED, JobState.FAILED)
         if values:
-            self.conn.execute(update(jobs).where(jobs.c.id == account.job_id, jobs.c.state.in_(allowed)).values(values))
+            mine = update(jobs).where(jobs.c.id == account.job_id, jobs.c.state.in_(allowed))
+            changed = self.conn.execute(mine.values(values)).rowcount
+            if changed and values.get("completed_at"):
+                events.job_ended(self.conn, account.job_id, values["state"])
 
 
 def _account(row: Any) -> Account:
