@@ -1,6 +1,8 @@
 """What the store keeps: one frozen record per entity."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from shared import ids
 from shared.states import JobMode, JobState
@@ -58,6 +60,36 @@ class JobOptions:
     source_type: str = "api"
     source_detail: str = "create_job"
     mode: JobMode = JobMode.CRAWL
+    #: rules on path and query of found links (shared/scope.py); () includes everything
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    #: links from the start to a page at most; None: no limit
+    max_depth: int | None = None
+    #: `keep` or `drop` the parameters of queries …
+    query: str = "keep"
+    #: … only these (`keep`), all but these (`drop`); () leaves none out
+    query_names: tuple[str, ...] = ()
+    user_agent: str | None = None
+    #: the sitemap to start from instead of the home page: a URL, or a path of the domain
+    sitemap_url: str | None = None
+    #: the URLs to start from instead of the home page; a stored job's are read by `job_options.seeds` alone
+    urls: tuple[str, ...] = ()
+    url_count: int = 0
+    #: headers, cookies and credentials to send, encrypted (shared/vault.py), and what may be shown of them
+    sealed: str | None = field(default=None, repr=False)
+    header_names: tuple[str, ...] = ()
+    cookie_names: tuple[str, ...] = ()
+    has_auth: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """What differs from the defaults, ready for JSON. Secrets stay sealed."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> "JobOptions":
+        """The options that `as_dict` gave, lists for tuples. Raises TypeError for an unknown name."""
+        values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in stored.items()}
+        return cls(**values | {"mode": JobMode(values.get("mode", JobMode.CRAWL))})
 
 
 @dataclass(frozen=True, slots=True)

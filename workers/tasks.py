@@ -39,7 +39,7 @@ def discover_pages(task: str) -> Any:
 def start_crawl(organisation_id: int, domain: str, options: dict[str, Any] | None = None) -> str:
     """Starts a recurring crawl; the job's public id. Raises InvalidUrl, StoreUnavailable."""
     ctx = runtime.current()
-    chosen = JobOptions(**{"source_type": "scheduler", "source_detail": "recurring", **(options or {})})
+    chosen = JobOptions.from_dict({"source_type": "scheduler", "source_detail": "recurring", **(options or {})})
     job, _ = use_cases.submit_crawl(ctx.store, ctx.queue, organisation_id, domain, chosen, FirstTask())
     return job.uid
 

@@ -10,6 +10,7 @@ from shared.models import Domain
 from shared.states import ACTIVE_JOB
 from shared.store.domains import domain_of_row
 from shared.store.engine import Store
+from shared.store.job_options import job_seeds
 from shared.store.tables import deltas, domains, histogram, job_state, jobs, pages, rollup, tasks
 
 #: rows a transaction: no writer waits for longer than a moment (STORE.md, "Deleting")
@@ -67,6 +68,7 @@ def _delete_job(conn: Connection, job_no: int) -> None:
         (deltas, "job_id"),
         (rollup, "job_id"),
         (histogram, "job_id"),
+        (job_seeds, "job_id"),
         (job_state, "job_id"),
         (jobs, "id"),
     )

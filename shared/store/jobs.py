@@ -11,8 +11,8 @@ from shared.clock import now_us
 from shared.errors import Conflict, NotFound
 from shared.models import Domain, Job, JobOptions
 from shared.stages import Dispatch
-from shared.states import ACTIVE_JOB, JobMode, JobState, SourceType, TaskKind, TaskState
-from shared.store import counters, events
+from shared.states import ACTIVE_JOB, JobState, SourceType, TaskKind, TaskState
+from shared.store import counters, events, job_options
 from shared.store.domains import ensure as ensure_domain
 from shared.store.engine import Store
 from shared.store.tables import IS_IN_FLIGHT, IS_PENDING, domains, job_state, jobs, organisations, pages, tasks
@@ -60,17 +60,7 @@ def _job(row: Any) -> Job:
         organisation_uid=row.organisation_uid,
         domain=Domain(row.domain_id, row.d_uid, row.d_ms, row.organisation_id, row.d_host, row.d_created_at),
         origin=row.origin,
-        options=JobOptions(
-            use_sitemap=bool(row.use_sitemap),
-            find_links=bool(row.find_links),
-            allow_cross_subdomain_links=bool(row.cross_subdomain),
-            respect_robots=bool(row.respect_robots),
-            max_pages=row.max_pages,
-            concurrency=row.concurrency,
-            source_type=row.source_type,
-            source_detail=row.source_detail,
-            mode=JobMode(row.mode),
-        ),
+        options=job_options.read(row),
         state=JobState(row.state),
         error=row.error,
         created_at=row.created_at,
@@ -159,6 +149,7 @@ def create(
     """Stores a job with its first task, already counted as queued. Returns (job number, task id)."""
     made = insert(jobs).values(_job_values(domain, options, now, origin)).returning(jobs.c.id)
     job_no: int = conn.execute(made).scalar_one()
+    job_options.add_seeds(conn, job_no, options.urls)
     is_page = first.page is not None
     seq = 2 if is_page else 1
     conn.execute(
@@ -180,18 +171,10 @@ def _job_values(domain: Domain, options: JobOptions, now: int, origin: str | Non
     return {
         "organisation_id": domain.organisation_id,
         "domain_id": domain.id,
-        "mode": options.mode,
         "origin": origin,
-        "use_sitemap": int(options.use_sitemap),
-        "find_links": int(options.find_links),
-        "cross_subdomain": int(options.allow_cross_subdomain_links),
-        "respect_robots": int(options.respect_robots),
-        "max_pages": options.max_pages,
-        "concurrency": options.concurrency,
-        "source_type": options.source_type,
-        "source_detail": options.source_detail,
         "state": JobState.CREATED,
         "created_at": now,
+        **job_options.columns(options),
     }
 
 

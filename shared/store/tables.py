@@ -94,6 +94,10 @@ jobs = Table(
     Column("concurrency", Integer, nullable=False),
     Column("source_type", Text, nullable=False),
     Column("source_detail", Text, nullable=False),
+    #: JSON: the options without a column of their own that differ from the defaults
+    Column("options", Text),
+    #: headers, cookies and credentials, encrypted (shared/vault.py)
+    Column("sealed", Text),
     Column("state", Code, nullable=False),
     Column("error", Text),
     Column("created_at", Big, nullable=False),
@@ -140,6 +144,8 @@ tasks = Table(
     Column("source_type", Code, nullable=False),
     #: the task whose page held the link
     Column("source_id", Big),
+    #: links from the start; null for a job's first task and for tasks older than the column
+    Column("depth", Code),
     #: finished attempts
     Column("attempts", Code, nullable=False, server_default="0"),
     Column("max_attempts", Code, nullable=False, server_default="3"),

@@ -3,6 +3,7 @@
 from sqlalchemy import func, insert, select
 
 from shared.clock import SECOND, now_us
+from shared.models import JobOptions
 from shared.states import JobState
 from shared.store import Store, counters, jobs, retention
 from shared.store.tables import idempotency, metadata
@@ -23,6 +24,13 @@ def test_an_old_job_is_deleted_with_all_that_belongs_to_it(store: Store) -> None
     assert retention.apply(store, now_us() + 31 * DAY, 30) == 1
     left = rows(store, "jobs", "job_state", "tasks", "deltas", "rollup", "histogram", "pages", "domains")
     assert left == dict.fromkeys(left, 0) | {"pages": 30, "domains": 1}
+
+
+def test_the_urls_of_an_old_job_are_deleted_with_it(store: Store) -> None:
+    Crawl(store, JobOptions(urls=("http://site.test/a",))).discover()
+    assert rows(store, "job_seeds") == {"job_seeds": 1}
+    retention.apply(store, now_us() + 31 * DAY, 30)
+    assert rows(store, "job_seeds") == {"job_seeds": 0}
 
 
 def test_jobs_that_run_or_are_young_stay(store: Store) -> None:
