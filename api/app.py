@@ -11,6 +11,7 @@ from api.inputs import MAX_BODY
 from api.rate_limit import RateLimiter
 from api.routes import ROUTES
 from shared.errors import SettingsError
+from shared.measures import Flusher, Measures
 from shared.queue import TaskQueue, connect
 from shared.settings import Settings
 from shared.store import Store, open_store
@@ -38,12 +39,15 @@ def build(settings: Settings, store: Store | None, queue: TaskQueue | None) -> F
 def _services(settings: Settings, store: Store | None, queue: TaskQueue | None) -> Services:
     store = store or open_store(settings.effective_database_url, pool_size=_POOL)
     queue = queue or _queue(settings)
+    measures = Measures()
     return Services(
         settings=settings,
         store=store,
         queue=queue,
         authenticator=Authenticator(store, settings.bootstrap_key),
         limiter=RateLimiter(queue.redis, settings.rate_limit),
+        measures=measures,
+        flusher=Flusher(measures, queue.redis),
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from api.auth import Authenticator
 from api.rate_limit import RateLimiter
 from shared.errors import Unauthorized
+from shared.measures import Flusher, Measures
 from shared.models import ApiKey
 from shared.queue import TaskQueue
 from shared.settings import Settings
@@ -27,6 +28,8 @@ class Services:
     queue: TaskQueue
     authenticator: Authenticator
     limiter: RateLimiter
+    measures: Measures
+    flusher: Flusher
 
 
 @dataclass(frozen=True, slots=True)

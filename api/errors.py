@@ -61,7 +61,7 @@ def register(app: Flask) -> None:
 def _ours(error: CrawlyardError) -> Response:
     details = error.details if isinstance(error, Invalid) else ()
     if error.http_status >= 500:
-        log.warning("request %s: %s", g.request_id, error.message)
+        log.warning("%s", error.message)
     # what exactly is away (host names, driver messages) is for the log
     message = type(error)().message if isinstance(error, Unavailable) else error.message
     answer = _answer(error.http_status, error.code, message, details)
@@ -83,7 +83,7 @@ def _werkzeugs(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.error("request %s failed", g.request_id, exc_info=error)
+    log.error("The request failed", exc_info=error)
     return _answer(500, "INTERNAL_ERROR", "Something went wrong")
 
 

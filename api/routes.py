@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api import domains, export, jobs, openapi, public, queue_jobs, queues, task_hash, tasks
+from api import domains, export, jobs, metrics, openapi, public, queue_jobs, queues, task_hash, tasks
 from api.context import Answer, Call, Handler
 from api.route import Route
 from api.schemas.common import Data, DataPage, NoBody, NoQuery, Paged
@@ -109,6 +109,15 @@ ROUTES: tuple[Route, ...] = (
     # public
     _get("/healthz", public.get_health, Health, "Liveness", scope=None),
     _get("/readyz", public.get_readiness, Readiness, "Readiness", scope=None, errors=(503,)),
+    _get(
+        "/metrics",
+        metrics.get_metrics,
+        None,
+        "Metrics for Prometheus",
+        scope=None,
+        also=("text/plain",),
+        errors=(401, 403),
+    ),
     _get("/openapi.json", get_openapi, None, "This document", scope=None),
     _get("/docs", public.get_docs, None, "Documentation page", scope=None, also=("text/html",)),
     _get("/docs/app.js", public.get_docs_script, None, "Its script", scope=None, also=("text/javascript",)),

@@ -12,6 +12,7 @@ from scheduler.cron import run_cron
 from scheduler.loop import Loop, steps
 from shared.errors import CrawlyardError, SettingsError, Unavailable
 from shared.logs import configure
+from shared.measures import Flusher, Measures
 from shared.queue import TaskQueue, connect
 from shared.settings import Settings
 from shared.store import Store, migrate, open_store
@@ -38,7 +39,7 @@ def main() -> None:
 
 def run(settings: Settings) -> None:
     """Runs until SIGTERM or SIGINT. Raises SettingsError, and StoreUnavailable or QueueUnavailable at the start."""
-    configure(settings.log_level, "scheduler")
+    configure(settings.log_level, "scheduler", settings.log_format)
     ended = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: ended.set())
@@ -47,10 +48,14 @@ def run(settings: Settings) -> None:
     queue = TaskQueue(redis, settings.completed_ttl, settings.failed_ttl)
     if not _await_services(store, queue, ended):
         return
-    loop = Loop(steps(store, queue, settings.retention_days))
+    measures = Measures()
+    flusher = Flusher(measures, redis)
+    flusher.ensure()
+    loop = Loop(steps(store, queue, settings.retention_days), measures)
     loop.start()
     run_cron(redis, ended)
     loop.stop()
+    flusher.stop()
     store.close()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
+from shared.measures import STEPS, Measures
 from shared.queue import TaskQueue
 from shared.stages import Dispatch
 from shared.store import Store, counters, order_builds, retention, sweep
@@ -35,7 +36,8 @@ class Step:
 class Loop:
     """Runs steps until it is stopped. An outage is logged and waited out."""
 
-    def __init__(self, steps: list[Step]) -> None:
+    def __init__(self, steps: list[Step], measures: Measures | None = None) -> None:
+        self._measures = measures or Measures()
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._repeat, args=(s,), name=s.name, daemon=True) for s in steps]
 
@@ -52,12 +54,15 @@ class Loop:
 
     def _repeat(self, step: Step) -> None:
         while True:
+            outcome = "failed"
             try:
                 step.run()
+                outcome = "done"
             except CrawlyardError as error:
                 log.warning("%s: %s", step.name, error.message)
             except Exception:  # boundary: a step must be there for the next case
                 log.exception("%s failed", step.name)
+            self._measures.count(STEPS, (step.name, outcome))
             if self._ended.wait(step.every):
                 return
 

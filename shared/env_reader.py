@@ -84,6 +84,15 @@ class Reader:
             raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
         return value
 
+    def flag(self, name: str) -> bool:
+        """Yes or no; no when unset."""
+        return self.choice(name, "0", ("0", "1", "NO", "YES", "FALSE", "TRUE", "OFF", "ON")) in (
+            "1",
+            "YES",
+            "TRUE",
+            "ON",
+        )
+
     def integer(self, name: str, default: int, low: int, high: int) -> int:
         """A whole number within bounds."""
         return self._within(name, str(default), low, high, int, "a whole number")

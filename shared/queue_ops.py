@@ -1,6 +1,7 @@
 """What operators see of the queue and do to it: queues, pausing, workers. Reads of RQ's own data."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from rq.defaults import RQ_KEY_PREFIX
 
@@ -54,6 +55,28 @@ def queues(queue: TaskQueue) -> list[QueueInfo]:
     width = 2 + len(_REGISTRIES)
     rows = [values[i : i + width] for i in range(0, len(values), width)]
     return [QueueInfo(name, bool(row[0]), *row[1:]) for name, row in zip(ALL_QUEUES, rows, strict=True)]
+
+
+def oldest_ages(queue: TaskQueue) -> dict[str, float]:
+    """Seconds that the oldest waiting job of each queue waits; queues without one are left out.
+
+    Looked for at both ends: workers put jobs back at the front. Raises QueueUnavailable.
+    """
+    with redis_errors(), queue.redis.pipeline(transaction=False) as pipe:
+        for name in ALL_QUEUES:
+            pipe.lindex(f"{RQ_KEY_PREFIX}:queue:{name}", 0)
+            pipe.lindex(f"{RQ_KEY_PREFIX}:queue:{name}", -1)
+        ends = [_text(value) for value in pipe.execute() if value is not None]
+        for job_id in ends:
+            pipe.hmget(f"{RQ_KEY_PREFIX}:job:{job_id}", "origin", "enqueued_at")
+        found = pipe.execute()
+    now, ages = datetime.now(UTC), dict[str, float]()
+    for origin, since in found:
+        if origin and since:
+            name = _text(origin)
+            age = (now - datetime.fromisoformat(_text(since))).total_seconds()
+            ages[name] = max(ages.get(name, 0.0), age)
+    return ages
 
 
 def pause(queue: TaskQueue, name: str) -> QueueInfo:

@@ -62,6 +62,12 @@ class Settings:
     #: requests per minute of one API key; 0: unlimited
     rate_limit: int
     log_level: str
+    #: TEXT or JSON
+    log_format: str
+    #: whether the API logs each request
+    access_log: bool
+    #: bearer token for `/metrics`, beside admin keys; it works while the database is away
+    metrics_token: str | None
     #: where `crawlyard crawl`, `jobs` and `stats` find an API that is not in `home`, and the key for it
     api_url: str | None
     api_key: str | None
@@ -103,6 +109,9 @@ class Settings:
             retention_days=env.integer("CRAWLYARD_RETENTION_DAYS", 180, 0, 36_500),
             rate_limit=env.integer("CRAWLYARD_RATE_LIMIT", 1200, 0, 1_000_000),
             log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+            log_format=env.choice("LOG_FORMAT", "TEXT", ("TEXT", "JSON")),
+            access_log=env.flag("CRAWLYARD_ACCESS_LOG"),
+            metrics_token=env.key("CRAWLYARD_METRICS_TOKEN"),
             api_url=env.url("CRAWLYARD_API", ("http", "https")),
             api_key=env.key("CRAWLYARD_API_KEY"),
         )

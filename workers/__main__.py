@@ -65,7 +65,7 @@ def _supervise(settings: Settings, count: int, queues: tuple[str, ...], burst: b
 
 
 def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
-    configure(settings.log_level, "worker")
+    configure(settings.log_level, "worker", settings.log_format)
     redis = connect(settings.required_redis_url)
     _await_services(settings, redis)
     ctx = runtime.build(settings, redis)

@@ -17,6 +17,7 @@ from typing import Any
 
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError, QueueUnavailable, StoreUnavailable
+from shared.measures import COMMIT_SECONDS, COMMITTED, Measures
 from shared.queue import TaskQueue
 from shared.stages import Admission, Outcome, Verdict, Work
 from shared.store import Store, step
@@ -49,9 +50,17 @@ class _Item:
 class Committer(threading.Thread):
     """The committing thread. Start it, hand it items from any thread, stop it when all tasks have ended."""
 
-    def __init__(self, store: Store, queue: TaskQueue, lease: int = LEASE, clock: Callable[[], int] = now_us) -> None:
+    def __init__(
+        self,
+        store: Store,
+        queue: TaskQueue,
+        lease: int = LEASE,
+        clock: Callable[[], int] = now_us,
+        measures: Measures | None = None,
+    ) -> None:
         super().__init__(name="committer", daemon=True)
         self._store, self._queue, self._lease, self._clock = store, queue, lease, clock
+        self._measures = measures or Measures()
         self._items: deque[_Item] = deque()
         self._wake = threading.Condition()
         self._stopping = False
@@ -110,6 +119,8 @@ class Committer(threading.Thread):
             started = time.monotonic()
             self._commit_or_split(batch)
             self._cost = time.monotonic() - started
+            self._measures.observe(COMMIT_SECONDS, self._cost)
+            self._measures.count(COMMITTED, n=len(batch))
 
     def _next(self) -> list[_Item]:
         with self._wake:

@@ -16,10 +16,12 @@ from rq.job import _current_job
 from rq.timeouts import BaseDeathPenalty
 from rq.utils import as_text, import_attribute, now
 
+from shared import logs
 from shared.errors import CrawlyardError
-from shared.queue import QUEUES
+from shared.measures import BYTES, DELAYS, FETCH_SECONDS, TASK_SECONDS, TASKS, Measures
+from shared.queue import QUEUES, ROUTES
 from shared.rqtypes import CrawlJob, CrawlQueue
-from shared.stages import Admission, Finish, Outcome, Recheck, Verdict, Work
+from shared.stages import Admission, Delay, Finish, Outcome, Recheck, Verdict, Work
 from shared.states import TaskState
 from workers import runtime
 from workers import tasks as tasks_module
@@ -45,6 +47,33 @@ _SPECIAL = (
 
 
 _REFUSED = "Internal error: the outcome cannot be stored"
+
+
+def _ids_of(running: Running) -> dict[str, str]:
+    """What the logs name while it runs."""
+    found = {"task_id": running.job_id}
+    return found if running.work is None else found | {"job_id": running.work.job.uid}
+
+
+def _summary(outcome: Outcome) -> str:
+    """One line for the log."""
+    if isinstance(outcome, Finish):
+        return f"{outcome.state.name.lower()} {outcome.fetched.status_code or ''} {outcome.error or ''}".strip()
+    return f"delayed: {outcome.reason}" if isinstance(outcome, Delay) else type(outcome).__name__.lower()
+
+
+def _measure(measures: Measures, running: Running, outcome: Outcome) -> None:
+    """Counts what became of a task, once it is recorded."""
+    if isinstance(outcome, Delay):
+        measures.count(DELAYS, ("retry" if outcome.spends_attempt else "snooze",))
+    if not isinstance(outcome, Finish):
+        return
+    kind = ROUTES[outcome.work.kind].name
+    measures.count(TASKS, (kind, outcome.state.name.lower()))
+    measures.observe(TASK_SECONDS, time.monotonic() - running.started, (kind,))
+    if outcome.fetched.response_time is not None:
+        measures.observe(FETCH_SECONDS, outcome.fetched.response_time / 1000)
+        measures.count(BYTES, n=outcome.fetched.bytes or 0)
 
 
 class UnsignalledDeathPenalty(BaseDeathPenalty):
@@ -127,6 +156,7 @@ class Performer:
         """Runs a delivery. A task may still wait for its commit when this returns."""
         running = delivery.running
         self._executions.enter(running)
+        logs.bind(**_ids_of(running))
         try:
             if running.work is not None:
                 self._perform_task(delivery.call()[0], running, running.work)
@@ -153,6 +183,8 @@ class Performer:
         except Exception as error:  # boundary: a fault of ours fails this task and no other
             log.exception("task %s broke", running.job_id)
             outcome = Finish(work, TaskState.FAILED, error=one_line(f"Internal error: {type(error).__name__}: {error}"))
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s: %s", work.url, _summary(outcome))
         ctx.committer.record_then(outcome, lambda result: self._recorded(ctx, running, outcome, result))
 
     def _recorded(self, ctx: Runtime, running: Running, outcome: Outcome, result: Verdict | BaseException) -> None:
@@ -160,6 +192,8 @@ class Performer:
         if isinstance(result, BaseException):
             self._not_recorded(ctx, running, outcome, result)
             return
+        if result.recorded:
+            _measure(ctx.measures, running, outcome)
         ended = outcome.first if isinstance(outcome, Recheck) else outcome
         if isinstance(ended, Finish) and result.recorded:
             ctx.seen.note(ended, result)

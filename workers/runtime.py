@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from redis import Redis
 
+from shared.measures import Flusher, Measures
 from shared.queue import TaskQueue, connect
 from shared.settings import Settings
 from shared.stages import Finish, Verdict
@@ -61,11 +62,14 @@ class Runtime:
     fetcher: Fetcher
     robots: RobotsCache
     politeness: Politeness
+    measures: Measures
+    flusher: Flusher
     seen: SeenUrls = field(default_factory=SeenUrls)
 
     def close(self) -> None:
         """Commits what is left and closes everything."""
         self.committer.stop()
+        self.flusher.stop()
         self.fetcher.close()
         self.store.close()
 
@@ -77,11 +81,14 @@ def build(settings: Settings, redis: Redis | None = None) -> Runtime:
     queue = TaskQueue(redis, settings.completed_ttl, settings.failed_ttl)
     policy = EgressPolicy(settings.allow_private)
     fetcher = Fetcher(settings.limits, policy, settings.user_agent, pool=settings.worker_threads)
-    committer = Committer(store, queue)
+    measures = Measures()
+    flusher = Flusher(measures, redis)
+    flusher.ensure()
+    committer = Committer(store, queue, measures=measures)
     committer.start()
     robots = RobotsCache(fetcher, settings.user_agent)
     politeness = Politeness(redis, settings.host_delay)
-    return Runtime(settings, store, queue, committer, fetcher, robots, politeness)
+    return Runtime(settings, store, queue, committer, fetcher, robots, politeness, measures, flusher)
 
 
 _lock = threading.Lock()

@@ -14,6 +14,7 @@ _ANSWERS = {**v1.ANSWERS, **queue.ANSWERS, **_PUBLIC}
 _BODIES = {**v1.BODIES, **queue.BODIES}
 #: by content type
 _TEXTS: Mapping[str, str] = {
+    "text/plain": '# TYPE crawlyard_queue_jobs gauge\ncrawlyard_queue_jobs{queue="crawl",state="waiting"} 5.0\n',
     "text/csv": "source_url,url,status\r\nhttps://example.com/,https://example.com/old,failed\r\n",
     "application/x-ndjson": '{"url": "https://example.com/old", "status": "failed"}\n',
     "text/html": "<!doctype html><title>Crawlyard API</title>",

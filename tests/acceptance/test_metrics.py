@@ -1,0 +1,41 @@
+"""What an operator watches: metrics and logs of running processes."""
+
+import json
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.acceptance.system import System
+from tests.site import Site
+from tests.waiting import until
+
+
+def samples(system: System) -> dict[tuple[str, ...], float]:
+    families = text_string_to_metric_families(system.call("GET", "/metrics").text)
+    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+
+
+def test_a_crawl_shows_in_the_metrics_of_all_processes(system: System, site: Site) -> None:
+    system.start(workers=2)
+    system.ended(system.crawl(f"http://{site.host}"))
+    done = ("crawlyard_tasks_total", "crawl.page", "completed")
+    until(lambda: samples(system).get(done) == 200, 20, "the workers have not told what they did")
+    found = samples(system)
+    assert found["crawlyard_tasks_total", "discover.pages", "completed"] == 1
+    assert found["crawlyard_fetch_duration_seconds_count",] == 200
+    assert found["crawlyard_commit_items_total",] >= 2 * 201
+    assert found["crawlyard_workers", "idle"] == 2
+    step = ("crawlyard_scheduler_steps_total", "due", "done")
+    until(lambda: samples(system).get(step, 0) > 0, 20, "the scheduler has told nothing")
+
+
+def test_json_logs_name_task_and_job(system: System, site: Site) -> None:
+    system.env |= {"LOG_FORMAT": "JSON", "CRAWLYARD_ACCESS_LOG": "1", "LOG_LEVEL": "DEBUG"}
+    system.start()
+    job_id = system.crawl(f"http://{site.host}", max_pages=3)
+    system.ended(job_id)
+    lines = [json.loads(line) for line in system.log("web").splitlines() if line.startswith("{")]
+    (created,) = [line for line in lines if line.get("route") == "/v1/jobs"]
+    assert created["request_id"]
+    assert (created["method"], created["status"]) == ("POST", 201)
+    told = [json.loads(line) for line in system.log("worker").splitlines() if line.startswith("{")]
+    assert [line for line in told if line.get("job_id") == job_id and line.get("task_id")]
