@@ -24,7 +24,7 @@ def test_a_crawl_shows_in_the_metrics_of_all_processes(system: System, site: Sit
     assert found["crawlyard_fetch_duration_seconds_count",] == 200
     assert found["crawlyard_commit_items_total",] >= 2 * 201
     assert found["crawlyard_workers", "idle"] == 2
-    step = ("crawlyard_scheduler_steps_total", "due", "done")
+    step = ("crawlyard_scheduler_steps_total", "done", "due")  # label values in the order of their names
     until(lambda: samples(system).get(step, 0) > 0, 20, "the scheduler has told nothing")
 
 
