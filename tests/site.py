@@ -5,7 +5,6 @@
 
 import argparse
 import contextlib
-import gzip
 import mimetypes
 import socket
 import threading
@@ -275,11 +274,6 @@ def reset() -> Misbehaviour:
         sock.close()
 
     return Misbehaviour(serve)
-
-
-def gzip_bomb(size: int = 60_000_000) -> Page:
-    """`size` zero bytes, gzipped to a thousandth."""
-    return 200, {"Content-Type": "text/html", "Content-Encoding": "gzip"}, gzip.compress(bytes(size), 1)
 
 
 def main() -> None:

@@ -3,21 +3,27 @@
 import zlib
 from collections.abc import Callable
 
+import brotli
+import zstandard
+
 from workers.errors import BadResponse, BodyTooLarge
 
 #: what `decode` understands
-ACCEPT_ENCODING = "gzip, deflate"
+ACCEPT_ENCODING = "gzip, deflate, br, zstd"
 _GZIP_MAGIC = b"\x1f\x8b"
 #: of one body; servers never need more than one
 _MAX_CODINGS = 2
 #: of one gzip body; each costs a copy of the rest
 _MAX_MEMBERS = 100
+#: bytes; RFC 9659: no more may be asked of a client, whatever a frame's header says
+_ZSTD_WINDOW = 8 * 1024 * 1024
+_BROKEN = (zlib.error, brotli.error, zstandard.ZstdError)
 
 
 def decode(body: bytes, encoding: str, limit: int) -> bytes:
     """`body` without its content codings, the last applied first.
 
-    Raises BodyTooLarge over `limit` bytes (never holding more than one byte over it), BadResponse for
+    Raises BodyTooLarge over `limit` bytes (never holding more than 64 kB over it), BadResponse for
     an unknown coding or broken data. A body that merely ends early is returned as far as it goes.
     """
     codings = [c for c in (part.strip().lower() for part in encoding.split(",")) if c and c != "identity"]
@@ -29,7 +35,7 @@ def decode(body: bytes, encoding: str, limit: int) -> bytes:
             raise BadResponse(f"Unknown content encoding: {coding}")
         try:
             body = inflate(body, limit)
-        except zlib.error as error:
+        except _BROKEN as error:
             raise BadResponse(f"The body is not valid {coding}: {error}") from None
     return body
 
@@ -53,10 +59,31 @@ def _deflate(body: bytes, limit: int) -> bytes:
     return _within(zlib.decompressobj(15 if zlib_header else -15).decompress(body, limit + 1), limit)
 
 
+def _brotli(body: bytes, limit: int) -> bytes:
+    stream = brotli.Decompressor()
+    # The buffer grows in blocks, so what comes out is a little over the limit, or all there is.
+    out: bytes = stream.process(body, output_buffer_limit=limit + 1)
+    if not out and not stream.is_finished():
+        raise BadResponse("The body is not valid br")
+    return _within(out, limit)
+
+
+def _zstd(body: bytes, limit: int) -> bytes:
+    frames = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+    with frames.stream_reader(body, read_across_frames=True) as reader:
+        return _within(reader.read(limit + 1), limit)
+
+
 def _within(out: bytes, limit: int) -> bytes:
     if len(out) > limit:
         raise BodyTooLarge("The decoded body is larger than allowed")
     return out
 
 
-_CODINGS: dict[str, Callable[[bytes, int], bytes]] = {"gzip": _gzip, "x-gzip": _gzip, "deflate": _deflate}
+_CODINGS: dict[str, Callable[[bytes, int], bytes]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": _deflate,
+    "br": _brotli,
+    "zstd": _zstd,
+}

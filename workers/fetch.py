@@ -87,6 +87,8 @@ class _Call(NamedTuple):
     follow: bool = True
     method: str = "GET"
     content: bytes | None = None
+    #: a body over the limit ends there instead of being an error
+    cut: bool = False
 
 
 class Fetcher:
@@ -114,14 +116,16 @@ class Fetcher:
         cancelled: Callable[[], bool] | None = None,
         max_body: int | None = None,
         follow: bool = True,
+        cut: bool = False,
     ) -> Response:
         """Fetches `url`, following redirects to http and https unless `follow` is off.
 
-        `max_body` (bytes, as sent) replaces the limit; `cancelled` is asked before each hop and read.
+        `max_body` (bytes, as sent) replaces the limit, and with `cut` only as much is read; `cancelled` is
+        asked before each hop and read.
         Raises a FetchError of workers.errors for whatever goes wrong, never for a status code.
         """
         limits = self.limits if max_body is None else replace(self.limits, body=max_body)
-        call = _Call(Flight(limits, self._policy, cancelled), headers, limits, follow)
+        call = _Call(Flight(limits, self._policy, cancelled), headers, limits, follow, cut=cut)
         hops: list[Hop] = []
         target = self._target(url, None)
         while True:
@@ -211,24 +215,26 @@ class Fetcher:
 def _read(raw: Any, call: _Call) -> _Answer:
     headers = {k.lower(): v[:_MAX_VALUE] for k, v in raw.headers.items()}
     limit = call.limits.body
-    if (raw.length_remaining or 0) > limit:
+    if (raw.length_remaining or 0) > limit and not call.cut:
         raise BodyTooLarge(f"The body is larger than {limit} bytes")
     redirect = call.follow and raw.status in _REDIRECTS and "location" in headers
     if redirect and (raw.length_remaining is None or raw.length_remaining > _CHUNK):
         return _Answer(raw.status, headers, b"", 0)  # Not worth reading to save a connection.
     keep = not headers.get("content-type", "").lower().startswith(_UNREAD)
-    body, received = _body(raw, limit, keep)
+    body, received = _body(raw, limit, keep, call.cut)
     return _Answer(raw.status, headers, body, received)
 
 
-def _body(raw: Any, limit: int, keep: bool) -> tuple[bytes, int]:
+def _body(raw: Any, limit: int, keep: bool, cut: bool) -> tuple[bytes, int]:
     chunks, received = [], 0
     for chunk in raw.stream(_CHUNK, decode_content=False):
         received += len(chunk)
-        if received > limit:
+        if received > limit and not cut:
             raise BodyTooLarge(f"The body is larger than {limit} bytes")
         if keep:
             chunks.append(chunk)
+        if received > limit:
+            break
     return b"".join(chunks), received
 
 

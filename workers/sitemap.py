@@ -18,6 +18,8 @@ MAX_FILE = 50_000_000
 MAX_FILES = 1_000
 #: an index in an index in an index
 MAX_DEPTH = 3
+#: files that could not be fetched; each may have cost half a minute, so the others are not tried
+MAX_UNFETCHED = 5
 #: problems kept
 MAX_PROBLEMS = 100
 
@@ -34,6 +36,7 @@ class SitemapReader:
         self._cancelled = cancelled
         self._seen: set[str] = set()
         self._queue: deque[tuple[str, int]] = deque()
+        self._unfetched = 0
         #: one line each, at most 100
         self.problems: list[str] = []
         #: fetched and answered with 200
@@ -46,7 +49,7 @@ class SitemapReader:
         """
         for url in islice(sitemaps, MAX_FILES):
             self._enqueue(url, None, 1)
-        while self._queue:
+        while self._queue and not self._has_given_up():
             url, depth = self._queue.popleft()
             response = self._get(url)
             if response is not None:
@@ -72,6 +75,12 @@ class SitemapReader:
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(one_line(problem))
 
+    def _has_given_up(self) -> bool:
+        if self._unfetched < MAX_UNFETCHED:
+            return False
+        self._note(f"Gave up after {MAX_UNFETCHED} files that could not be fetched")
+        return True
+
     def _get(self, url: str) -> Response | None:
         try:
             response = self._fetcher.get(url, cancelled=self._cancelled, max_body=MAX_FILE)
@@ -79,6 +88,7 @@ class SitemapReader:
             raise
         except FetchError as error:
             self._note(f"{url}: {error.message}")
+            self._unfetched += 1
             return None
         if response.status_code != 200:
             self._note(f"{url}: HTTP {response.status_code}")

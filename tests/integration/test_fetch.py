@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import brotli
 import pytest
+import zstandard
 
 from shared.settings import FetchLimits
 from tests import site as sites
+from tests.hostile.traps import bomb
 from tests.site import Site, html, raw, redirect
 from workers import errors
 from workers.egress import EgressPolicy
@@ -113,6 +116,9 @@ def test_no_cookie_comes_back(fetcher: Fetcher) -> None:
         ("gzip", gzip.compress(b"x" * 9999)),
         ("deflate", zlib.compress(b"x" * 9999)),
         ("deflate", zlib.compress(b"x" * 9999, wbits=-15)),
+        ("br", brotli.compress(b"x" * 9999)),
+        ("zstd", zstandard.compress(b"x" * 9999)),
+        ("gzip, br", brotli.compress(gzip.compress(b"x" * 9999))),
         ("GZIP, identity", gzip.compress(b"x" * 5000) + gzip.compress(b"x" * 4999)),
     ],
 )
@@ -123,15 +129,22 @@ def test_encoded_bodies_are_decoded_and_counted_as_sent(fetcher: Fetcher, coding
         assert response.bytes_received == len(packed)
 
 
-@pytest.mark.parametrize("coding", ["br", "gzip", "gzip, gzip, gzip"])
+@pytest.mark.parametrize("coding", ["br", "gzip", "zstd", "deflate", "compress", "gzip, gzip, gzip"])
 def test_what_cannot_be_decoded_is_a_bad_response(fetcher: Fetcher, coding: str) -> None:
     with Site({"/": (200, {"Content-Encoding": coding}, b"plain")}) as site, pytest.raises(errors.BadResponse):
         fetcher.get(site.url())
 
 
-def test_a_gzip_bomb_is_too_large(fetcher: Fetcher) -> None:
-    with Site({"/": sites.gzip_bomb(3_000_000)}) as site, pytest.raises(errors.BodyTooLarge, match="decoded"):
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_a_bomb_is_too_large(fetcher: Fetcher, coding: str) -> None:
+    with Site({"/": bomb(coding, 3_000_000)}) as site, pytest.raises(errors.BodyTooLarge, match="decoded"):
         fetcher.get(site.url())
+
+
+def test_a_cut_body_ends_at_the_limit(fetcher: Fetcher) -> None:
+    with Site({"/": sites.endless_body(), "/known": (200, {}, b"x" * 200_000)}) as site:
+        for path in ("/", "/known"):
+            assert 2000 <= len(fetcher.get(site.url(path), max_body=2000, cut=True).body) < 70_000
 
 
 def test_images_are_read_and_counted_but_not_kept(fetcher: Fetcher) -> None:

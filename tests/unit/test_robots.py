@@ -9,7 +9,7 @@ import pytest
 
 from workers.errors import Cancelled, ConnectTimeout, FetchError, RobotsUnavailable, TooManyRedirects
 from workers.fetch import Fetcher, Response
-from workers.robots import MAX_ORIGINS, MAX_ROBOTS, RobotsCache, RobotsRules
+from workers.robots import MAX_ORIGINS, MAX_ROBOTS, MAX_WILDCARDS, RobotsCache, RobotsRules
 
 UA = "Crawlyard/0.1 (+https://example.com)"
 
@@ -73,6 +73,18 @@ def test_odd_bytes_and_sizes_are_tolerated() -> None:
     r = rules(start + b"#" * MAX_ROBOTS + b"\nDisallow: /late")
     assert not r.allows("http://e.com/a")
     assert r.allows("http://e.com/late")
+
+
+def test_a_rule_that_the_limit_cuts_in_two_does_not_count() -> None:
+    start = "User-agent: *\nDisallow: /a\n"
+    r = rules(start + "#" * (MAX_ROBOTS - len(start) - 13) + "\nDisallow: /b")
+    assert not r.allows("http://e.com/a")
+    assert r.allows("http://e.com/c")
+
+
+def test_wildcards_are_bounded() -> None:
+    r = rules("User-agent: *\nDisallow: /a\n" + "Disallow: /*x*y\n" * MAX_WILDCARDS + "Disallow: /late\n")
+    assert [r.allows(f"http://e.com/{path}") for path in ("a", "-x-y", "late")] == [False, False, True]
 
 
 @pytest.mark.parametrize(("delay", "expected"), [("1e9", 3600), ("-1", None), ("nan", None), ("x", None), ("0", 0)])
