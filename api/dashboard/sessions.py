@@ -66,10 +66,10 @@ def key_of(redis: Redis, store: Store, token: str) -> ApiKey | None:
 
 
 def _valid(store: Store, key_id: str) -> ApiKey | None:
-    for key in keys.list_all(store):
-        if key.id == key_id and key.revoked_at is None and (key.expires_at is None or key.expires_at > now_us()):
-            return key
-    return None
+    key = keys.get(store, key_id)
+    if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now_us()):
+        return None
+    return key
 
 
 def _name(token: str) -> str:

@@ -63,7 +63,9 @@ def create(
         )
 
     store.write(step)
-    return _one(store, _K.id == key_id), secret
+    made = get(store, key_id)
+    assert made is not None
+    return made, secret
 
 
 def ensure_bootstrap(store: Store, secret: str) -> None:
@@ -110,6 +112,13 @@ def authenticate(store: Store, secret: str) -> ApiKey | None:
     return _key(row)
 
 
+def get(store: Store, key_id: str) -> ApiKey | None:
+    """The key with this id, valid or not."""
+    with store.read() as conn:
+        row = conn.execute(_LOADED.where(_K.id == key_id)).first()
+    return _key(row) if row else None
+
+
 def list_all(store: Store) -> list[ApiKey]:
     """All keys of all organisations, oldest first."""
     with store.read() as conn:
@@ -121,11 +130,6 @@ def revoke(store: Store, id_or_prefix: str) -> bool:
     named = or_(_K.id == id_or_prefix, _K.prefix == id_or_prefix)
     change = update(api_keys).where(named, _K.revoked_at.is_(None)).values(revoked_at=now_us())
     return store.write(lambda conn: conn.execute(change).rowcount > 0)
-
-
-def _one(store: Store, condition: Any) -> ApiKey:
-    with store.read() as conn:
-        return _key(conn.execute(_LOADED.where(condition)).one())
 
 
 def _key(row: Any) -> ApiKey:
