@@ -19,9 +19,9 @@ def job(call: Call, text: str) -> Job:
     raise NotFound("Job not found")
 
 
-def run(call: Call, text: str) -> Job:
-    """The crawl job of an id in a query. Raises Invalid for what is no id at all, NotFound."""
-    _require_id("run", text)
+def job_in_query(call: Call, field: str, text: str) -> Job:
+    """The crawl job that a field names. Raises Invalid for what is no id at all, NotFound."""
+    _require_id(field, text)
     return job(call, text)
 
 

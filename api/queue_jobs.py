@@ -98,9 +98,14 @@ def cancel_queue_job(call: Call, _given: NoBody) -> Answer:
 
 def retry_failed(call: Call, given: RetryFailed) -> Answer:
     """Runs failed jobs again."""
-    domain_id = lookup.domain_in_query(call, given.domain_id)
-    kind = _KINDS[given.name] if given.name else None
-    retried = task_cases.retry_failed(call.store, call.queue, call.organisation_id, given.limit, kind, domain_id)
+    failed = queue_jobs.QueueJobFilter(
+        call.organisation_id,
+        state=TaskState.FAILED,
+        kind=_KINDS[given.name] if given.name else None,
+        domain_id=lookup.domain_in_query(call, given.domain_id),
+        job_no=lookup.job_in_query(call, "jobId", given.job_id).id if given.job_id else None,
+    )
+    retried = task_cases.retry_failed(call.store, call.queue, failed, given.limit)
     return Answer(Data[Retried](data=Retried(retried=retried)))
 
 

@@ -110,7 +110,7 @@ def _collected(record: TaskRecord) -> int:
 
 def list_run_tasks(call: Call, given: RunTasksQuery) -> Answer:
     """The tasks executed in a run, oldest first."""
-    job = lookup.run(call, given.run)
+    job = lookup.job_in_query(call, "run", given.run)
     offset = (given.page - 1) * given.limit
     found, total = executions.of_job(call.store, job, given.limit, offset)
     pages_in_all = -(-total // given.limit)

@@ -8,9 +8,10 @@ from shared.errors import QueueUnavailable
 from shared.models import Job, JobOptions
 from shared.queue import TaskQueue
 from shared.stages import Dispatch
-from shared.states import JobMode, TaskKind, TaskState
+from shared.states import JobMode, TaskKind
 from shared.store import Store, jobs, queue_jobs, tasks
 from shared.store.pages import Page
+from shared.store.queue_jobs import QueueJobFilter
 
 log = logging.getLogger(__name__)
 _CHUNK = 500
@@ -33,20 +34,12 @@ def cancel(store: Store, queue: TaskQueue, organisation_id: int, task_id: int) -
     _enqueue(queue, freed)
 
 
-def retry_failed(
-    store: Store,
-    queue: TaskQueue,
-    organisation_id: int,
-    limit: int,
-    kind: TaskKind | None = None,
-    domain_id: int | None = None,
-) -> int:
-    """Runs up to `limit` failed tasks again; how many."""
-    failed = queue_jobs.QueueJobFilter(organisation_id, TaskState.FAILED, kind, domain_id)
+def retry_failed(store: Store, queue: TaskQueue, failed: QueueJobFilter, limit: int) -> int:
+    """Runs up to `limit` of these failed tasks again; how many."""
     retried = 0
     for job_no in queue_jobs.jobs_with(store, failed):
         while retried < limit:
-            n, due = tasks.reopen_failed(store, job_no, now_us(), min(_CHUNK, limit - retried), kind)
+            n, due = tasks.reopen_failed(store, job_no, now_us(), min(_CHUNK, limit - retried), failed.kind)
             _enqueue(queue, due)
             retried += n
             if n == 0:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api.examples.values import CREATED, DOMAIN, ENDED, PAGE, STARTED, TASK
+from api.examples.values import CREATED, DOMAIN, ENDED, JOB, PAGE, STARTED, TASK
 
 _META = {"total": 1, "page": 1, "pageSize": 20}
 
@@ -92,7 +92,7 @@ ANSWERS: Mapping[str, Any] = {
 #: bodies to send
 BODIES: Mapping[str, Any] = {
     "create_queue_job": {"name": "crawl.page", "url": "https://competitor.com/pricing"},
-    "retry_failed": {"name": "crawl.page", "limit": 100},
+    "retry_failed": {"name": "crawl.page", "jobId": JOB, "limit": 100},
     "create_domain": {"domain": "competitor.com"},
     "create_page": {"url": "https://competitor.com/pricing"},
     "crawl_domain": {"max_pages": 100},

@@ -58,6 +58,8 @@ class RetryFailed(Body):
 
     name: JobName | None = None
     domain_id: Id | None = Field(None, alias="domainId")
+    #: a crawl
+    job_id: Id | None = Field(None, alias="jobId")
     limit: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 1000
 
 

@@ -29,6 +29,8 @@ class QueueJobFilter:
     state: TaskState | None = None
     kind: TaskKind | None = None
     domain_id: int | None = None
+    #: one crawl
+    job_no: int | None = None
 
     @property
     def states(self) -> tuple[TaskState, ...]:
@@ -113,8 +115,10 @@ def _discoveries(which: QueueJobFilter) -> Select[Any]:
 
 
 def _mine(which: QueueJobFilter) -> list[Any]:
-    mine = [jobs.c.organisation_id == which.organisation_id]
-    return mine if which.domain_id is None else [*mine, jobs.c.domain_id == which.domain_id]
+    mine: list[Any] = [jobs.c.organisation_id == which.organisation_id]
+    if which.domain_id is not None:
+        mine.append(jobs.c.domain_id == which.domain_id)
+    return mine if which.job_no is None else [*mine, jobs.c.id == which.job_no]
 
 
 def _rows(conn: Connection, job_no: int, which: QueueJobFilter, limit: int, offset: int) -> list[Any]:

@@ -77,6 +77,8 @@ def test_a_bulk_retry_leaves_other_organisations_alone(api: Api) -> None:
     api.fail(uid, 2)
     answer = api.call("POST", "/api/jobs/retry-failed", json={}, secret=api.key("other"))
     assert answer.json == {"data": {"retried": 0}}
+    answer = api.call("POST", "/api/jobs/retry-failed", json={"jobId": uid}, secret=api.key("other"))
+    assert answer.status_code == 404
     assert api.get(f"/v1/jobs/{uid}")["status"] == "completed"
 
 

@@ -278,6 +278,16 @@ def test_retry_failed_takes_a_domain_a_name_and_a_limit(api: Api) -> None:
     assert states(api) == ["failed", "waiting", "waiting"]
 
 
+def test_retry_failed_takes_one_crawl(api: Api) -> None:
+    uids = [api.crawl(["/"]) for _ in range(2)]
+    for uid in uids:
+        api.fail(uid, 2)
+    assert api.post("/api/jobs/retry-failed", {"jobId": uids[1]})["data"]["retried"] == 1
+    assert [api.get(f"/v1/jobs/{uid}")["status"] for uid in uids] == ["completed", "running"]
+    wrong = api.post("/api/jobs/retry-failed", {"jobId": "x"}, 400)
+    assert wrong["details"][0]["field"] == "jobId"
+
+
 @pytest.mark.parametrize("verb", ["", "/retry", "/promote", "/cancel"])
 def test_an_unknown_job_is_not_found(api: Api, verb: str) -> None:
     method = "POST" if verb else "GET"
