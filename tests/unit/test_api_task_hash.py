@@ -101,7 +101,7 @@ def test_every_state_has_its_words(
     assert shown["is_done"] == (reason is not None)
 
 
-@pytest.mark.parametrize("text", ["x", HEX, "0" * 32, "c5e29d2aba8b77cdc56391e7405302de"])
+@pytest.mark.parametrize("text", ["x", pytest.param(HEX, id="new"), "0" * 32, "c5e29d2aba8b77cdc56391e7405302de"])
 def test_an_unknown_hash_is_not_found(api: Api, text: str) -> None:
     assert api.get(f"/v1/tasks/{text}", 404)["error"] == "Task not found"
 
