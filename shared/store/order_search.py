@@ -7,11 +7,12 @@ A PostgreSQL without trigrams takes 400-1,300 ms for a million rows. Kept unpack
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, compress, islice, repeat
+from itertools import compress, islice, repeat
 from operator import contains, itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
+from sqlalchemy.exc import DBAPIError
 
 from shared.store.orders import FIRST_SEQ, PATHS, Cell, Kind, Order, Sort, kind_of, list_no, mask, unpacked
 from shared.store.tables import order_parts
@@ -20,7 +21,7 @@ _P = order_parts.c
 #: parts per read: they are 0.7 MB each
 _AT_ONCE = 8
 #: a text in fewer than one of so many paths is looked up place by place
-_SELDOM = 30
+_SELDOM = 8
 #: numbers counted at once on the way to a deep page
 _STRIDE = 65_536
 
@@ -33,7 +34,12 @@ def page(
     total = found.count(1)
     if offset >= total:
         return [], total
-    return _window(_sorted(conn, order, found, cells, sort), limit, offset), total
+    limit = min(limit, total - offset)
+    behind = total - offset - limit
+    if behind >= offset:
+        return _window(_sorted(conn, order, found, cells, sort, False), limit, offset), total
+    # nearer to the end
+    return _window(_sorted(conn, order, found, cells, sort, True), limit, behind)[::-1], total
 
 
 #: answers kept for the next page of the same search: 2 MB each at a million tasks
@@ -60,28 +66,30 @@ def _matches(conn: Connection, order: Order, text: str, wanted: bytes) -> tuple[
 def _search(conn: Connection, order: Order, folded: bytes, wanted: bytes) -> tuple[bytes, bytes]:
     cells = bytearray()
     found = bytearray(FIRST_SEQ)  # by number
-    for paths, part_cells in _texts(conn, order):
-        cells += part_cells
-        found += _both(_holding(paths, folded, len(part_cells)), part_cells.translate(wanted))
+    is_seldom = True
+    for part in _rows(conn, _list(order, PATHS)):
+        n = len(part.cells)
+        flags = (_placed(part.data, folded, n) if is_seldom else None) or _each(part.data, folded)
+        is_seldom = flags.count(1) * _SELDOM <= n
+        cells += part.cells
+        found += _both(flags, part.cells.translate(wanted))
     return bytes(found), bytes(cells)
 
 
-def _texts(conn: Connection, order: Order) -> Iterator[tuple[bytes, bytes]]:
-    """Each part's paths and cells."""
-    for rows in _batches(conn, order, PATHS):
-        yield from ((row.data, row.cells) for row in rows)
+def _each(paths: bytes, text: bytes) -> bytes:
+    """A byte for each path: whether it holds the text."""
+    # texts compare faster than bytes
+    return bytes(map(contains, paths.decode("latin-1").split("\0"), repeat(text.decode("latin-1"))))
 
 
-def _holding(paths: bytes, text: bytes, n: int) -> bytes:
-    """A byte for each of n paths: whether it holds the text."""
+def _placed(paths: bytes, text: bytes, n: int) -> bytes | None:
+    """What `_each` gives for n paths, found from place to place; None when the text is in too many of them."""
+    flags, line, start, left = bytearray(n), 0, 0, n // _SELDOM
     at = paths.find(text)
-    if at < 0:
-        return bytes(n)
-    if paths.count(text) * _SELDOM > n:
-        # texts compare faster than bytes
-        return bytes(map(contains, paths.decode("latin-1").split("\0"), repeat(text.decode("latin-1"))))
-    flags, line, start = bytearray(n), 0, 0
     while at >= 0:
+        if not left:
+            return None
+        left -= 1
         line += paths.count(b"\0", start, at)
         flags[line] = 1
         start = paths.find(b"\0", at)
@@ -93,29 +101,40 @@ def _both(left: bytes | bytearray, right: bytes | bytearray) -> bytes:
     return (int.from_bytes(left, "big") & int.from_bytes(right, "big")).to_bytes(len(left), "big")
 
 
-def _batches(conn: Connection, order: Order, which: int) -> Iterator[Sequence[Any]]:
-    """The parts of a list, some at a time."""
-    query = select(_P.no, _P.data, _P.cells).where(_P.order_id == order.id, _P.list == which).order_by(_P.no)
-    start = 0
-    while rows := _rows(conn, query.where(_P.no.between(start, start + _AT_ONCE - 1))):
-        yield rows
-        start += _AT_ONCE
-
-
 class _Part(NamedTuple):
     no: int
     data: bytes
     cells: bytes
 
 
-def _rows(conn: Connection, query: Select[Any]) -> Sequence[Any]:
-    """The rows of a query for parts; from PostgreSQL as bytes, not as twice as long hex digits."""
+def _list(order: Order, which: int) -> Select[Any]:
+    """The parts of a list in order."""
+    return select(_P.no, _P.data, _P.cells).where(_P.order_id == order.id, _P.list == which).order_by(_P.no)
+
+
+def _batches(conn: Connection, order: Order, which: int, backwards: bool) -> Iterator[_Part]:
+    """The parts of a list, some at a time, so that its reader can stop."""
+    n = conn.execute(select(func.max(_P.no)).where(_P.order_id == order.id, _P.list == which)).scalar()
+    starts = range(0, 0 if n is None else n + 1, _AT_ONCE)
+    for start in reversed(starts) if backwards else starts:
+        parts = list(_rows(conn, _list(order, which).where(_P.no.between(start, start + _AT_ONCE - 1))))
+        yield from reversed(parts) if backwards else parts
+
+
+def _rows(conn: Connection, query: Select[Any]) -> Iterator[_Part]:
+    """All rows of a query for parts. From PostgreSQL as bytes, not as twice as long hex digits, and one after the
+    other: it makes the next ones ready while this one is used. They must be read to the end.
+    """
     if conn.dialect.name != "postgresql":
-        return conn.execute(query).all()
-    sql = query.compile(dialect=conn.dialect, compile_kwargs={"render_postcompile": True})
+        yield from map(_Part._make, conn.execute(query))
+        return
+    sql = query.compile(dialect=conn.dialect)
     driver: Any = conn.connection.driver_connection
-    with driver.cursor(binary=True) as cursor:
-        return [_Part(*row) for row in cursor.execute(str(sql), sql.params).fetchall()]
+    try:
+        with driver.cursor() as cursor:
+            yield from map(_Part._make, cursor.stream(str(sql), sql.params, binary=True))
+    except conn.dialect.loaded_dbapi.Error as error:
+        raise DBAPIError(str(sql), sql.params, error) from error
 
 
 #: consecutive numbers, and for each whether it is in the answer (1 or 0)
@@ -137,33 +156,36 @@ def _window(chunks: Iterator[_Chunk], limit: int, offset: int) -> list[int]:
     return window
 
 
-def _sorted(conn: Connection, order: Order, found: bytes, cells: bytes, sort: Sort) -> Iterator[_Chunk]:
+def _sorted(
+    conn: Connection, order: Order, found: bytes, cells: bytes, sort: Sort, backwards: bool
+) -> Iterator[_Chunk]:
+    """The answer in its order, or from its end."""
     if sort.field is not None:
-        yield from _by_list(conn, order, found, sort)
+        yield from _by_list(conn, order, found, sort.field, kind_of(sort), backwards)
     elif sort.cell_value is not None:
-        for which in order.by_value(range(len(order.cells)), sort.cell_value, sort.descending):
-            yield from _chunks(_both(found, bytes(FIRST_SEQ) + cells.translate(mask(which))))
+        groups = order.by_value(range(len(order.cells)), sort.cell_value, sort.descending)
+        for which in reversed(groups) if backwards else groups:
+            yield from _chunks(_both(found, bytes(FIRST_SEQ) + cells.translate(mask(which))), backwards)
     else:
-        yield from _chunks(found, sort.descending)
+        yield from _chunks(found, sort.descending != backwards)
 
 
-def _chunks(found: bytes, descending: bool = False) -> Iterator[_Chunk]:
+def _chunks(found: bytes, backwards: bool) -> Iterator[_Chunk]:
     starts = range(0, len(found), _STRIDE)
-    for start in reversed(starts) if descending else starts:
+    for start in reversed(starts) if backwards else starts:
         seqs, flags = range(start, min(start + _STRIDE, len(found))), found[start : start + _STRIDE]
-        yield (seqs[::-1], flags[::-1]) if descending else (seqs, flags)
+        yield (seqs[::-1], flags[::-1]) if backwards else (seqs, flags)
 
 
-def _by_list(conn: Connection, order: Order, found: bytes, sort: Sort) -> Iterator[_Chunk]:
-    assert sort.field is not None
+def _by_list(conn: Connection, order: Order, found: bytes, field: str, kind: Kind, backwards: bool) -> Iterator[_Chunk]:
     is_stored = False
-    for kind in (kind_of(sort), Kind.NULLS):
-        for part in chain.from_iterable(_batches(conn, order, list_no(sort.field, kind))):
+    for which in (Kind.NULLS, kind) if backwards else (kind, Kind.NULLS):
+        for part in _batches(conn, order, list_no(field, which), backwards):
             is_stored = True
-            seqs = unpacked(part.data)
+            seqs = unpacked(part.data)[:: -1 if backwards else 1]
             yield seqs, _at(found, seqs)
     if not is_stored:
-        yield from _chunks(found)
+        yield from _chunks(found, backwards)
 
 
 def _at(found: bytes, seqs: Sequence[int]) -> Sequence[int]:

@@ -28,8 +28,10 @@ _MORE: tuple[dict[str, Any], ...] = (
     {"status": "failed", "cache": "hit", "status_code": 500},
     {"status": "completed", "cache": "miss", "status_code": 301},
 )
-#: everywhere, in a fifteenth, in ten tasks, in one, nowhere
-_PATHS = ("a", "/shop/garden/", "00123", "-0004242.html", "nowhere")
+#: in every path (twice), in nearly every one, in half of them, in 1 of 200, in some tasks, in one, in none
+_PATHS = ("html", "/", "a", "shop", "/shop/garden/", "00123", "-0004242.html", "nowhere")
+#: searches whose text nobody has searched for yet, and those of the next page
+FIRST_SEARCH, NEXT_SEARCH = "path, first search", "path, next page"
 #: parts of the way to the end of a list
 _DEPTHS = (0.0, 0.5, 1.0)
 
@@ -53,7 +55,8 @@ def queries(few: bool) -> Iterator[Query]:
     for group, filters in (("no filter", ({},)), ("one filter", _ONE), ("more filters", _MORE)):
         for one, way, depth in product(filters, ways, _DEPTHS):
             yield Query(group, {**one, "sort": way}, depth)
-    for path, way, depth in product(_PATHS, ways[:: 1 if few else 5], (0.0, 1.0)):
-        yield Query("path", {"path": path, "sort": way}, depth)
-    for path, one in product(_PATHS, _MORE):
-        yield Query("path", {**one, "path": path, "sort": "-response_time"})
+    for group in (FIRST_SEARCH, NEXT_SEARCH):
+        for path, way, depth in product(_PATHS, _FEW_WAYS, _DEPTHS):
+            yield Query(group, {"path": path, "sort": way}, depth)
+        for path, one in product(_PATHS, _MORE):
+            yield Query(group, {**one, "path": path, "sort": "-response_time"})
