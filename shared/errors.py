@@ -67,6 +67,10 @@ class InvalidUrl(Invalid):
     """The URL is not one that can be crawled."""
 
 
+class InvalidRule(Invalid):
+    """The rule is not one that URLs can be compared with."""
+
+
 class Unavailable(CrawlyardError):
     """A service that Crawlyard depends on is away."""
 

@@ -40,6 +40,10 @@ class Work:
     #: fencing token: only the outcome with the row's newest run is recorded
     run: int
     job: Job
+    #: links from the start
+    depth: int = 0
+    #: named by a person, not found: no rule applies to it
+    is_start: bool = False
     #: set when only the second (cache) request is left to do
     first: FirstRequest | None = None
 
@@ -53,6 +57,8 @@ class NewLink:
     path: str
     #: readable reason why it is recorded but not crawled
     skip: str | None = None
+    #: on no host of the job: recorded, but no page of its domain
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,11 @@ class Finish:
     #: documents fetched (the page; robots.txt and sitemaps)
     documents: int = 0
 
+    @property
+    def depth(self) -> int:
+        """Of the URLs that it found. A redirect is no link: its target is as far from the start as the page."""
+        return self.work.depth + (self.state is not TaskState.SKIPPED)
+
     def return_value(self, added: int) -> dict[str, object]:
         """What the queue keeps as the result of the job (API.md, `returnValue`)."""
         if self.work.kind is TaskKind.DISCOVER_PAGES:
@@ -108,6 +119,8 @@ class Found:
     source: SourceType
     #: the origin that discovery settled on
     origin: str | None = None
+    #: of these URLs: links from the start
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,18 @@
 import random
 from collections.abc import Callable, Iterable
 
-from shared import urls
+from shared import scope, urls
 from shared.clock import now_us
+from shared.models import Job
 from shared.stages import Delay, Fetched, Finish, NewLink, Outcome, PageFacts, Work
 from shared.states import CacheStatus, JobMode, TaskState
 from workers import cache, turns, warming
-from workers.errors import Cancelled, FetchError, one_line
+from workers.errors import Cancelled, FetchError, RedirectRefused, one_line
 from workers.fetch import Response
+from workers.guide import fetch, is_on_its_hosts
 from workers.parse import ParsedPage, is_html, parse_html
 from workers.retry import Answer, Failed, RetryAt, RetryPolicy, SnoozeUntil, decide
+from workers.robots import RobotsRules
 from workers.runtime import Runtime
 from workers.twins import directory_twin
 
@@ -27,9 +30,11 @@ def crawl(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
             return barred
         if work.first is not None:
             return warming.second_request(ctx, work, work.first, halted)
-        response = ctx.fetcher.get(work.url, cancelled=halted)
+        response = fetch(ctx, work, work.url, halted)
     except Cancelled:
         raise
+    except RedirectRefused as error:
+        return Finish(work, TaskState.SKIPPED, error=error.message)
     except FetchError as error:
         return after_error(work, error)
     return _judge(ctx, work, response, halted)
@@ -38,7 +43,7 @@ def crawl(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
 def _barred(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome | None:
     """Why this page is not to be fetched, or not yet. Raises FetchError where robots.txt cannot be had."""
     origin, _ = urls.split(work.url)
-    rules = ctx.robots.rules(origin, cancelled=halted) if work.job.options.respect_robots else None
+    rules = robots_rules(ctx, work.job, origin, halted) if work.job.options.respect_robots else None
     if rules and not rules.allows(work.url):
         return Finish(work, TaskState.SKIPPED, error=_NOT_ALLOWED)
     until = turns.early(ctx, work, rules.crawl_delay if rules else None, halted)
@@ -91,26 +96,38 @@ def measured(response: Response) -> Fetched:
 
 def _went_elsewhere(work: Work, response: Response) -> bool:
     """Whether redirects led to another page; http to https and to www. of the same page do not count."""
-    return bool(response.history) and urls.url_key(response.url) != urls.url_key(work.url)
+    return bool(response.history) and urls.url_key(_final(work, response)) != urls.url_key(work.url)
+
+
+def _final(work: Work, response: Response) -> str:
+    """Where redirects led to, as the job spells it; what a person named is taken as it is."""
+    rules = None if work.is_start else scope.rules_of(work.job.options)
+    return rules.spelled(response.url) if rules else response.url
 
 
 def _redirected(ctx: Runtime, work: Work, response: Response, fetched: Fetched, halted: Callable[[], bool]) -> Finish:
     """The page that redirects led to gets its own row, if it is part of the crawl."""
-    if work.job.options.mode is not JobMode.CRAWL or not in_scope(work, response.url):
+    target = _final(work, response)
+    if work.job.options.mode is not JobMode.CRAWL or not is_on_its_hosts(work.job, target):
         return Finish(work, TaskState.COMPLETED, fetched, documents=1)
     first = Fetched(response.history[0].status_code, fetched.response_time, cache_status=fetched.cache_status)
-    return _skipped(ctx, work, first, response.url, f"Redirects to {response.url}", halted)
+    return _skipped(ctx, work, first, target, f"Redirects to {target}", halted)
 
 
 def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, halted: Callable[[], bool]) -> Finish:
     page = _parsed(response)
     links: tuple[NewLink, ...] = ()
     if page is not None and work.job.options.mode is JobMode.CRAWL:
-        folder = directory_twin(ctx, response, page, lambda url: _is_allowed(ctx, work, url, halted), halted)
+        folder = directory_twin(
+            response,
+            page,
+            lambda url: _is_allowed(ctx, work, url, halted),
+            lambda url: fetch(ctx, work, url, halted),
+        )
         if folder is not None:
             # what was measured counts with the folder's own row
             return _skipped(ctx, work, Fetched(), folder, f"Same page as {folder}", halted)
-        if work.job.options.find_links:
+        if work.job.options.find_links and not _is_deepest(work):
             links = tuple(new_links(ctx, work, page.links, halted))
     return Finish(
         work,
@@ -127,8 +144,13 @@ def _skipped(
     ctx: Runtime, work: Work, fetched: Fetched, instead: str, reason: str, halted: Callable[[], bool]
 ) -> Finish:
     """One page, one row: the page has its own row under another URL."""
-    links = tuple(new_links(ctx, work, [instead], halted))
-    return Finish(work, TaskState.SKIPPED, fetched, error=reason[:500], links=links, documents=1)
+    link = named_link(ctx, work, instead, halted)
+    return Finish(work, TaskState.SKIPPED, fetched, error=reason[:500], links=(link,), documents=1)
+
+
+def _is_deepest(work: Work) -> bool:
+    most = work.job.options.max_depth
+    return most is not None and work.depth >= most
 
 
 def _is_allowed(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -> bool:
@@ -151,24 +173,31 @@ def _facts(response: Response, page: ParsedPage | None) -> PageFacts:
 
 
 def in_scope(work: Work, url: str) -> bool:
-    """Whether a canonical URL belongs to the crawl."""
-    host = urls.split(url)[0].partition("://")[2]
-    return urls.in_scope(host, work.job.domain.host, work.job.options.allow_cross_subdomain_links)
+    """Whether a canonical URL that was found belongs to the crawl: by its host, and by the job's rules."""
+    rules = scope.rules_of(work.job.options)
+    return is_on_its_hosts(work.job, url) and not (rules and rules.refuses(urls.split(url)[1]))
 
 
 def new_links(ctx: Runtime, work: Work, found: Iterable[str], halted: Callable[[], bool]) -> Iterable[NewLink]:
     """The canonical URLs that are part of the crawl and not known to be stored, with robots.txt's word on each."""
-    seen = ctx.seen.of(work.job.id)
+    # with a max_depth the store has to know of shorter ways to what it has
+    seen = ctx.seen.of(work.job.id) if work.job.options.max_depth is None else frozenset[int]()
+    rules = scope.rules_of(work.job.options)
     scopes: dict[str, bool] = {}
-    for url in found:
+    for url in found if rules is None else map(rules.spelled, found):
         key = urls.url_key(url)
         if key in seen:
             continue
         origin, path = urls.split(url)
         if origin not in scopes:
-            scopes[origin] = in_scope(work, url)
-        if scopes[origin]:
+            scopes[origin] = is_on_its_hosts(work.job, url)
+        if scopes[origin] and not (rules is not None and rules.refuses(path)):
             yield NewLink(key, origin, path, _forbidden(ctx, work, url, halted))
+
+
+def named_link(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -> NewLink:
+    """A canonical URL that is part of the crawl whatever its rules say."""
+    return NewLink(urls.url_key(url), *urls.split(url), _forbidden(ctx, work, url, halted))
 
 
 def _forbidden(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -> str | None:
@@ -177,8 +206,13 @@ def _forbidden(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -
         return None
     origin, _ = urls.split(url)
     try:
-        return None if ctx.robots.rules(origin, cancelled=halted).allows(url) else _NOT_ALLOWED
+        return None if robots_rules(ctx, work.job, origin, halted).allows(url) else _NOT_ALLOWED
     except Cancelled:
         raise
     except FetchError:
         return None
+
+
+def robots_rules(ctx: Runtime, job: Job, origin: str, halted: Callable[[], bool]) -> RobotsRules:
+    """What an origin's robots.txt says to the job's user agent. Raises FetchError where it cannot be had."""
+    return ctx.robots.rules(origin, cancelled=halted, user_agent=job.options.user_agent)

@@ -1,13 +1,17 @@
 """Finds the pages of a domain: settles the scheme, reads robots.txt and sitemaps, starts at the home page."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 
 from shared import urls
 from shared.errors import InvalidUrl
 from shared.stages import Delay, Finish, Found, NewLink, Outcome, Work
 from shared.states import SourceType, TaskState
-from workers.crawl import after_error, in_scope, new_links
+from shared.store import job_options
+from workers.crawl import after_error, named_link, new_links, robots_rules
 from workers.errors import Cancelled, ConnectionReset, ConnectRefused, ConnectTimeout, FetchError, TlsError
+from workers.guide import guide, is_on_its_hosts
 from workers.robots import RobotsRules
 from workers.runtime import Runtime
 from workers.sitemap import SitemapReader
@@ -21,26 +25,28 @@ def discover(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
     """Runs an admitted discovery task. Raises Cancelled when it is halted, or its job is over, on the way."""
     try:
         origin, rules = _settle(ctx, work, halted)
+        settled = replace(work, job=replace(work.job, origin=origin))
+        return _from_home(ctx, settled, rules, halted) if _starts_at_home(work) else _from_named(ctx, settled, halted)
     except Cancelled:
         raise
     except FetchError as error:
         return _hopeless(after_error(work, error))
-    if work.job.options.respect_robots and not rules.allows(f"{origin}/"):
-        reason = f"robots.txt of {origin} forbids its root"
-        return Finish(work, TaskState.FAILED, error=reason, job_error=reason, documents=1)
-    return _collect(ctx, work, origin, rules, halted)
+
+
+def _starts_at_home(work: Work) -> bool:
+    return not (work.job.options.sitemap_url or work.job.options.url_count)
 
 
 def _settle(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> tuple[str, RobotsRules]:
     """The domain's origin and its robots.txt: the scheme as given, else https, else http."""
     if work.job.origin:
-        return work.job.origin, ctx.robots.rules(work.job.origin, cancelled=halted)
+        return work.job.origin, robots_rules(ctx, work.job, work.job.origin, halted)
     https = f"https://{work.job.domain.host}"
     try:
-        return https, ctx.robots.rules(https, cancelled=halted)
+        return https, robots_rules(ctx, work.job, https, halted)
     except _REFUSED:
         http = f"http://{work.job.domain.host}"
-        return http, ctx.robots.rules(http, cancelled=halted)
+        return http, robots_rules(ctx, work.job, http, halted)
 
 
 def _hopeless(outcome: Delay | Finish) -> Outcome:
@@ -50,29 +56,71 @@ def _hopeless(outcome: Delay | Finish) -> Outcome:
     return Finish(outcome.work, outcome.state, error=outcome.error, job_error=outcome.error)
 
 
-def _collect(ctx: Runtime, work: Work, origin: str, rules: RobotsRules, halted: Callable[[], bool]) -> Finish:
-    hand_over = _HandOver(ctx, work, origin)
-    full = hand_over(new_links(ctx, work, [f"{origin}/"], halted), SourceType.MANUAL)
+def _from_home(ctx: Runtime, work: Work, rules: RobotsRules, halted: Callable[[], bool]) -> Outcome:
+    """The home page, and one link from it the pages of the site's sitemaps."""
+    origin, options = work.job.origin, work.job.options
+    home = f"{origin}/"
+    if options.respect_robots and not rules.allows(home):
+        return _failed(work, f"robots.txt of {origin} forbids its root")
+    hand_over = _HandOver(ctx, work)
+    full = hand_over([named_link(ctx, work, home, halted)], SourceType.MANUAL, 0)
     documents = 1
-    if work.job.options.use_sitemap and not full:
-        reader = SitemapReader(ctx.fetcher, cancelled=halted)
+    if options.use_sitemap and not full and options.max_depth != 0:
+        reader = _reader(ctx, work, halted)
         candidates = rules.sitemaps or (f"{origin}/sitemap.xml", f"{origin}/sitemap_index.xml")
-        pages = new_links(ctx, work, _canonical(work, reader.urls(candidates), origin), halted)
-        for batch in _batches(pages):
-            if hand_over(batch, SourceType.SITEMAP):
-                break
+        _read_sitemaps(ctx, work, reader.urls(candidates), hand_over, 1, halted)
         documents += reader.files
     return Finish(work, TaskState.COMPLETED, found=hand_over.found, documents=documents)
 
 
-def _canonical(work: Work, locations: Iterable[str], origin: str) -> Iterator[str]:
+def _from_named(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
+    """The URLs and the sitemap that the job names instead of the home page."""
+    hand_over = _HandOver(ctx, work)
+    for batch in _batches(_named(ctx, work, url, halted) for url in job_options.seeds(ctx.store, work.job.id)):
+        if hand_over(batch, SourceType.MANUAL, 0):
+            break
+    reader = _reader(ctx, work, halted)
+    if work.job.options.sitemap_url:
+        sitemap = urls.canonicalise(work.job.options.sitemap_url, f"{work.job.origin}/")
+        _read_sitemaps(ctx, work, reader.urls([sitemap]), hand_over, 0, halted)
+        if not hand_over.found:
+            return _failed(work, reader.problems[0] if reader.problems else f"No page of the crawl is in {sitemap}")
+    return Finish(work, TaskState.COMPLETED, found=hand_over.found, documents=1 + reader.files)
+
+
+def _failed(work: Work, reason: str) -> Finish:
+    """Nothing of the job can be crawled."""
+    return Finish(work, TaskState.FAILED, error=reason, job_error=reason, documents=1)
+
+
+def _named(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -> NewLink:
+    if is_on_its_hosts(work.job, url):
+        return named_link(ctx, work, url, halted)
+    skip = f"Not on a host of the crawl of {work.job.domain.host}"
+    return NewLink(urls.url_key(url), *urls.split(url), skip, is_foreign=True)
+
+
+def _reader(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> SitemapReader:
+    return SitemapReader(ctx.fetcher, cancelled=halted, guide=guide(ctx.settings, work))
+
+
+def _read_sitemaps(
+    ctx: Runtime,
+    work: Work,
+    locations: Iterable[str],
+    hand_over: "_HandOver",
+    depth: int,
+    halted: Callable[[], bool],
+) -> None:
+    for batch in _batches(new_links(ctx, work, _canonical(locations, f"{work.job.origin}/"), halted)):
+        if hand_over(batch, SourceType.SITEMAP, depth):
+            break
+
+
+def _canonical(locations: Iterable[str], base: str) -> Iterator[str]:
     for location in locations:
-        try:
-            url = urls.canonicalise(location, origin + "/")
-        except InvalidUrl:
-            continue
-        if in_scope(work, url):
-            yield url
+        with suppress(InvalidUrl):
+            yield urls.canonicalise(location, base)
 
 
 def _batches(links: Iterable[NewLink]) -> Iterator[list[NewLink]]:
@@ -89,15 +137,15 @@ def _batches(links: Iterable[NewLink]) -> Iterator[list[NewLink]]:
 class _HandOver:
     """Hands found pages to the store in parts, so that the crawl starts while discovery goes on."""
 
-    def __init__(self, ctx: Runtime, work: Work, origin: str) -> None:
-        self._ctx, self._work, self._origin = ctx, work, origin
+    def __init__(self, ctx: Runtime, work: Work) -> None:
+        self._ctx, self._work = ctx, work
         self.found = 0
 
-    def __call__(self, links: Iterable[NewLink], source: SourceType) -> bool:
+    def __call__(self, links: Iterable[NewLink], source: SourceType, depth: int) -> bool:
         """Whether max_pages leaves no room for more. Raises Cancelled when the job is over."""
         part = tuple(links)
         self.found += len(part)
-        verdict = self._ctx.committer.record(Found(self._work, part, source, self._origin))
+        verdict = self._ctx.committer.record(Found(self._work, part, source, self._work.job.origin, depth))
         if not verdict.recorded:
             raise Cancelled
         return verdict.full

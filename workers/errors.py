@@ -109,6 +109,18 @@ class BadUrl(FetchError):
     kind = "bad_url"
 
 
+class RedirectRefused(FetchError):
+    """The page redirects to one that the job's rules leave out."""
+
+    kind = "redirect_refused"
+
+
+class CredentialsUnreadable(FetchError):
+    """The job's credentials cannot be opened."""
+
+    kind = "credentials_unreadable"
+
+
 class RobotsUnavailable(FetchError):
     """robots.txt is temporarily unavailable, so nothing of the host may be fetched yet."""
 

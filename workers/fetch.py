@@ -38,6 +38,10 @@ _UNREAD = ("image/", "video/", "audio/", "font/", "application/pdf", "applicatio
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie"})
 
 
+#: told the URL of each hop of a `get`: the headers to send there; raises a FetchError to go no further
+Guide = Callable[[str], Mapping[str, str]]
+
+
 class Hop(NamedTuple):
     """One redirect that was followed."""
 
@@ -89,6 +93,7 @@ class _Call(NamedTuple):
     content: bytes | None = None
     #: a body over the limit ends there instead of being an error
     cut: bool = False
+    guide: Guide | None = None
 
 
 class Fetcher:
@@ -117,15 +122,16 @@ class Fetcher:
         max_body: int | None = None,
         follow: bool = True,
         cut: bool = False,
+        guide: Guide | None = None,
     ) -> Response:
         """Fetches `url`, following redirects to http and https unless `follow` is off.
 
-        `max_body` (bytes, as sent) replaces the limit, and with `cut` only as much is read; `cancelled` is
-        asked before each hop and read.
+        `guide` says what to send to each hop, `headers` what to send to all. `max_body` (bytes, as sent) replaces
+        the limit, and with `cut` only as much is read; `cancelled` is asked before each hop and read.
         Raises a FetchError of workers.errors for whatever goes wrong, never for a status code.
         """
         limits = self.limits if max_body is None else replace(self.limits, body=max_body)
-        call = _Call(Flight(limits, self._policy, cancelled), headers, limits, follow, cut=cut)
+        call = _Call(Flight(limits, self._policy, cancelled), headers, limits, follow, cut=cut, guide=guide)
         hops: list[Hop] = []
         target = self._target(url, None)
         while True:
@@ -193,6 +199,8 @@ class Fetcher:
         extra = {k.lower(): v for k, v in (call.headers or {}).items()}
         if redirected:
             extra = {k: v for k, v in extra.items() if k not in _PRIVATE_HEADERS}
+        if call.guide is not None:
+            extra |= call.guide(url)
         if call.content is not None:
             extra["Content-Length"] = str(len(call.content))  # as requests spells it, or it would send chunks
         request.headers = {**self._headers, **extra}  # type: ignore[assignment]

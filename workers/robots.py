@@ -96,35 +96,38 @@ class RobotsCache:
         self._user_agent = user_agent
         self._ttl = ttl
         self._clock = clock
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
         self._lock = threading.Lock()
 
-    def rules(self, origin: str, cancelled: Callable[[], bool] | None = None) -> RobotsRules:
-        """The rules of `origin` (`scheme://host[:port]`).
+    def rules(
+        self, origin: str, cancelled: Callable[[], bool] | None = None, user_agent: str | None = None
+    ) -> RobotsRules:
+        """The rules of `origin` (`scheme://host[:port]`) for our `user_agent`, or a job's own.
 
         Raises RobotsUnavailable for 429 and 5xx, the FetchError where the host cannot be reached, Cancelled.
         """
-        entry = self._entry(origin)
+        agent = user_agent or self._user_agent
+        entry = self._entry((origin, agent))
         with entry.lock:
             if self._clock() >= entry.expires:
-                self._refresh(entry, origin, cancelled)
+                self._refresh(entry, origin, agent, cancelled)
             if entry.failure is not None:
                 raise type(entry.failure)(entry.failure.message)
             assert entry.rules is not None
             return entry.rules
 
-    def _entry(self, origin: str) -> _Entry:
+    def _entry(self, key: tuple[str, str]) -> _Entry:
         with self._lock:
-            entry = self._entries.setdefault(origin, _Entry())
-            self._entries.move_to_end(origin)
+            entry = self._entries.setdefault(key, _Entry())
+            self._entries.move_to_end(key)
             if len(self._entries) > MAX_ORIGINS:
                 self._entries.popitem(last=False)
             return entry
 
-    def _refresh(self, entry: _Entry, origin: str, cancelled: Callable[[], bool] | None) -> None:
+    def _refresh(self, entry: _Entry, origin: str, agent: str, cancelled: Callable[[], bool] | None) -> None:
         entry.rules, entry.failure, entry.expires = None, None, -math.inf
         try:
-            entry.rules = self._fetch(origin, cancelled)
+            entry.rules = self._fetch(origin, agent, cancelled)
             entry.expires = self._clock() + self._ttl
         except Cancelled:
             raise  # says nothing about the host
@@ -132,9 +135,15 @@ class RobotsCache:
             entry.failure = error
             entry.expires = self._clock() + FAILURE_TTL
 
-    def _fetch(self, origin: str, cancelled: Callable[[], bool] | None) -> RobotsRules:
+    def _fetch(self, origin: str, agent: str, cancelled: Callable[[], bool] | None) -> RobotsRules:
         try:
-            response = self._fetcher.get(f"{origin}/robots.txt", cancelled=cancelled, max_body=MAX_ROBOTS, cut=True)
+            response = self._fetcher.get(
+                f"{origin}/robots.txt",
+                headers={"user-agent": agent},
+                cancelled=cancelled,
+                max_body=MAX_ROBOTS,
+                cut=True,
+            )
         except (TooManyRedirects, BadUrl):  # RFC 9309, 2.3.1.2: as if there were none
-            return RobotsRules("", self._user_agent)
-        return RobotsRules.from_response(response.status_code, response.body, self._user_agent)
+            return RobotsRules("", agent)
+        return RobotsRules.from_response(response.status_code, response.body, agent)

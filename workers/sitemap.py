@@ -11,7 +11,7 @@ from lxml import etree
 from shared.errors import InvalidUrl
 from shared.urls import MAX_URL, canonicalise
 from workers.errors import BadResponse, BodyTooLarge, Cancelled, FetchError, one_line
-from workers.fetch import Fetcher, Response
+from workers.fetch import Fetcher, Guide, Response
 
 #: bytes of one file, as sent and unpacked
 MAX_FILE = 50_000_000
@@ -31,8 +31,11 @@ _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 class SitemapReader:
     """Follows sitemaps to the page URLs in them. What went wrong on the way is in `problems`."""
 
-    def __init__(self, fetcher: Fetcher, *, cancelled: Callable[[], bool] | None = None) -> None:
+    def __init__(
+        self, fetcher: Fetcher, *, cancelled: Callable[[], bool] | None = None, guide: Guide | None = None
+    ) -> None:
         self._fetcher = fetcher
+        self._guide = guide
         self._cancelled = cancelled
         self._seen: set[str] = set()
         self._queue: deque[tuple[str, int]] = deque()
@@ -83,7 +86,7 @@ class SitemapReader:
 
     def _get(self, url: str) -> Response | None:
         try:
-            response = self._fetcher.get(url, cancelled=self._cancelled, max_body=MAX_FILE)
+            response = self._fetcher.get(url, cancelled=self._cancelled, max_body=MAX_FILE, guide=self._guide)
         except Cancelled:
             raise
         except FetchError as error:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from workers.errors import Cancelled, FetchError
 from workers.fetch import Response
 from workers.parse import ParsedPage, parse_html
-from workers.runtime import Runtime
 
 _INDEX = ("/index.html", "/index.htm")
 
@@ -19,9 +18,9 @@ def directory_of(url: str) -> str | None:
 
 
 def directory_twin(
-    ctx: Runtime, response: Response, page: ParsedPage, allowed: Callable[[str], bool], halted: Callable[[], bool]
+    response: Response, page: ParsedPage, allowed: Callable[[str], bool], fetch: Callable[[str], Response]
 ) -> str | None:
-    """The folder's URL where it shows the same page; only the content tells, so it is fetched once more.
+    """The folder's URL where it shows the same page; only the content tells, so it is asked for with `fetch`.
 
     Raises Cancelled. A folder that cannot be fetched is no twin.
     """
@@ -29,7 +28,7 @@ def directory_twin(
     if folder is None or not allowed(folder):
         return None
     try:
-        other = ctx.fetcher.get(folder, cancelled=halted)
+        other = fetch(folder)
     except Cancelled:
         raise
     except FetchError:

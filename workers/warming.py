@@ -11,6 +11,7 @@ from shared.states import UNCACHED, CacheStatus, TaskState
 from workers import cache
 from workers.errors import Cancelled, FetchError
 from workers.fetch import Response
+from workers.guide import fetch
 from workers.runtime import Runtime
 
 #: microseconds between the two requests, at least and at most
@@ -27,7 +28,7 @@ def first_request(finish: Finish, now: int, rand: float) -> Finish | Recheck:
 def second_request(ctx: Runtime, work: Work, first: FirstRequest, halted: Callable[[], bool]) -> Outcome:
     """Asks once more and completes the task, whatever comes of it. Raises Cancelled."""
     try:
-        second = _measured(ctx.fetcher.get(work.url, cancelled=halted))
+        second = _measured(fetch(ctx, work, work.url, halted))
     except Cancelled:
         raise
     except FetchError:

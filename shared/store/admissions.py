@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, update
 from shared import ids
 from shared.models import Job
 from shared.stages import Admission, Fetched, FirstRequest, Work
-from shared.states import UNCACHED, CacheStatus, JobState, TaskKind, TaskState
+from shared.states import UNCACHED, CacheStatus, JobState, SourceType, TaskKind, TaskState
 from shared.store import jobs
 from shared.store.ledger import Ledger
 from shared.store.tables import jobs as jobs_table
@@ -64,6 +64,8 @@ def _work(row: Any, job: Job, reopened: bool) -> Work:
         max_attempts=row.max_attempts,
         run=row.run + 1,
         job=job,
+        depth=row.depth or 0,
+        is_start=row.source_type == SourceType.MANUAL,
         first=None if reopened else _first_request(row),
     )
 

@@ -32,6 +32,7 @@ _COLUMNS = {
     "concurrency": "concurrency",
     "source_type": "source_type",
     "source_detail": "source_detail",
+    "max_depth": "max_depth",
     "sealed": "sealed",
 }
 _FLAGS = frozenset({"use_sitemap", "find_links", "cross_subdomain", "respect_robots"})

@@ -1,5 +1,6 @@
 """The books of one transaction: each touched job's locked state row, what changes in it, what is claimed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,18 +8,18 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from shared.stages import Dispatch, Finish
 from shared.states import ACTIVE_JOB, JobState, TaskKind, TaskState
-from shared.store import counters, events
+from shared.store import counters, events, levels
 from shared.store.tables import IS_PENDING, job_state, jobs, tasks
 
 _LOCK = (
-    select(job_state, jobs.c.created_at)
+    select(job_state, jobs.c.created_at, jobs.c.max_depth)
     .join(jobs, jobs.c.id == job_state.c.job_id)
     .where(job_state.c.job_id.in_(bindparam("ids", expanding=True)))
     .order_by(job_state.c.job_id)
     .with_for_update(of=job_state)
 )
 _CLAIMABLE = (
-    select(tasks.c.id, tasks.c.kind)
+    select(tasks.c.id, tasks.c.kind, tasks.c.depth)
     .where(tasks.c.job_id == bindparam("job"), IS_PENDING)
     .order_by(tasks.c.priority.desc(), tasks.c.id)
     .limit(bindparam("k"))
@@ -47,6 +48,8 @@ class Account:
     n_inflight: int
     window: int
     discovering: int
+    #: whether the job has a max_depth
+    by_levels: bool = False
     tally: counters.Tally = field(default_factory=counters.Tally)
     #: why nothing of the job can be crawled
     error: str | None = None
@@ -125,7 +128,9 @@ class Ledger:
         room = min(account.window, account.n_open) - account.n_inflight
         if room <= 0:
             return []
-        found = self.conn.execute(_CLAIMABLE, {"job": account.job_id, "k": room}).all()
+        found: Sequence[Any] = self.conn.execute(_CLAIMABLE, {"job": account.job_id, "k": room}).all()
+        if account.by_levels:
+            found = levels.claimable(self.conn, account.job_id, bool(account.discovering), found)
         if found:
             self.conn.execute(_CLAIM, {"ids": [row.id for row in found], "now": self.now})
             account.n_inflight += len(found)
@@ -158,6 +163,7 @@ def _account(row: Any) -> Account:
         row.n_inflight,
         row.window,
         row.discovering,
+        row.max_depth is not None,
     )
 
 

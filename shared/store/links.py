@@ -11,6 +11,7 @@ from shared import ids
 from shared.models import Job
 from shared.stages import Finish, Found, NewLink
 from shared.states import JobMode, SourceType, TaskKind, TaskState
+from shared.store import levels
 from shared.store.ledger import Account, Ledger
 from shared.store.tables import pages, tasks
 
@@ -41,13 +42,15 @@ def admit(ledger: Ledger, finishes: Sequence[Finish | Found]) -> dict[int, int]:
 def _admit_to_job(ledger: Ledger, account: Account, group: Sequence[Finish | Found]) -> dict[int, int]:
     job = group[0].work.job
     fresh = _fresh(ledger.conn, job.id, group)
+    if job.options.max_depth is not None:
+        levels.raise_known(ledger.conn, job.id, group)
     if job.options.mode is JobMode.DISCOVER:
         return {f.work.id: _insert_pages(ledger, job, links) for f, links in fresh}
     rows: list[dict[str, Any]] = []
     added = {f.work.id: _take(ledger, account, f, links, rows) for f, links in fresh}
     for start in range(0, len(rows), _CHUNK):
         ledger.conn.execute(insert(tasks), rows[start : start + _CHUNK])
-    _insert_pages(ledger, job, [link for _, links in fresh for link in links])
+    _insert_pages(ledger, job, [link for _, links in fresh for link in links if not link.is_foreign])
     return added
 
 
@@ -103,6 +106,8 @@ def _row(now: int, job: Job, f: Finish | Found, link: NewLink, seq: int, origin:
         "state": TaskState.SKIPPED if skipped else TaskState.PENDING,
         "origin": None if link.origin == origin else link.origin,
         "path": link.path,
+        "priority": -f.depth if job.options.max_depth is not None else 0,
+        "depth": f.depth,
         "source_type": f.source,
         "source_id": f.work.id if f.source is SourceType.LINK_CRAWL else None,
         "error": link.skip,

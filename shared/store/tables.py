@@ -96,6 +96,8 @@ jobs = Table(
     Column("source_detail", Text, nullable=False),
     #: JSON: the options without a column of their own that differ from the defaults
     Column("options", Text),
+    #: null: no limit
+    Column("max_depth", Code),
     #: headers, cookies and credentials, encrypted (shared/vault.py)
     Column("sealed", Text),
     Column("state", Code, nullable=False),

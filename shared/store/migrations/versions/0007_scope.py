@@ -14,6 +14,7 @@ _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Applies the change. Columns that may be null rewrite no row, on SQLite nor on PostgreSQL."""
     op.add_column("jobs", sa.Column("options", sa.Text()))
+    op.add_column("jobs", sa.Column("max_depth", sa.SmallInteger()))
     op.add_column("jobs", sa.Column("sealed", sa.Text()))
     op.add_column("tasks", sa.Column("depth", sa.SmallInteger()))
     op.create_table(
@@ -29,4 +30,5 @@ def downgrade() -> None:
     op.drop_table("job_seeds")
     op.drop_column("tasks", "depth")
     op.drop_column("jobs", "sealed")
+    op.drop_column("jobs", "max_depth")
     op.drop_column("jobs", "options")

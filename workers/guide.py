@@ -1,0 +1,66 @@
+"""What a task's requests say of themselves, and where they may be led: asked before each hop of a fetch."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from shared import credentials, scope, urls
+from shared.models import Job
+from shared.settings import Settings
+from shared.stages import Work
+from shared.vault import NoSecretKey, SecretUnreadable
+from workers.errors import CredentialsUnreadable, RedirectRefused
+from workers.fetch import Guide, Response
+from workers.runtime import Runtime
+
+
+def fetch(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -> Response:
+    """Fetches a URL for a task, as its job wants to be seen. Raises FetchError."""
+    return ctx.fetcher.get(url, cancelled=halted, guide=guide(ctx.settings, work))
+
+
+def guide(settings: Settings, work: Work) -> Guide | None:
+    """The guide of a task's requests, None where its job asks for nothing special. Raises CredentialsUnreadable."""
+    rules, options = scope.rules_of(work.job.options), work.job.options
+    if rules is None and options.sealed is None and options.user_agent is None:
+        return None
+    private = _private(settings, options.sealed) if options.sealed else {}
+
+    def ask(url: str) -> Mapping[str, str]:
+        if rules is not None and not work.is_start and url != work.url:
+            _check(rules, work.job, url)
+        return _headers(work.job, private, url)
+
+    return ask
+
+
+def _check(rules: scope.Rules, job: Job, url: str) -> None:
+    """Raises RedirectRefused where a rule keeps the crawl from a page of its own hosts."""
+    if is_on_its_hosts(job, url):
+        reason = rules.reason(urls.split(rules.spelled(url))[1])
+        if reason:
+            raise RedirectRefused(f"Redirects to {url}, which {reason}")
+
+
+def _headers(job: Job, private: Mapping[str, str], url: str) -> Mapping[str, str]:
+    agent = {"user-agent": job.options.user_agent} if job.options.user_agent else {}
+    return {**private, **agent} if private and _may_see(job, url) else agent
+
+
+def _may_see(job: Job, url: str) -> bool:
+    """Credentials go to the job's own hosts alone, and not in clear where the job's site is encrypted."""
+    is_safe = url.startswith("https://") or (job.origin or "").startswith("http://")
+    return is_safe and is_on_its_hosts(job, url)
+
+
+def is_on_its_hosts(job: Job, url: str) -> bool:
+    """Whether a canonical URL is on a host that belongs to the job's crawl."""
+    host = urls.split(url)[0].partition("://")[2]
+    return urls.in_scope(host, job.domain.host, job.options.allow_cross_subdomain_links)
+
+
+@lru_cache(maxsize=64)
+def _private(settings: Settings, token: str) -> Mapping[str, str]:
+    try:
+        return credentials.opened(settings, token)
+    except (NoSecretKey, SecretUnreadable) as error:
+        raise CredentialsUnreadable(error.message) from None
