@@ -73,12 +73,22 @@ class Answer:
     status: int = 200
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: what an Idempotency-Key gets when it is sent again, where `body` holds a secret that is shown once
+    replay: BaseModel | None = None
 
     def payload(self) -> bytes:
         """The bytes of the body. A field that was not set is left out."""
-        if isinstance(self.body, bytes):
-            return self.body
-        return self.body.model_dump_json(by_alias=True, exclude_unset=True).encode()
+        return _bytes_of(self.body)
+
+    def kept(self) -> bytes:
+        """The bytes that are kept for the same request sent again."""
+        return _bytes_of(self.body if self.replay is None else self.replay)
+
+
+def _bytes_of(body: BaseModel | bytes) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return body.model_dump_json(by_alias=True, exclude_unset=True).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def perform(request: Request, call: Call, raw: bytes, handle: Callable[[], Answe
     try:
         answer = handle()
         if isinstance(answer, Answer):
-            idempotency.finish(store, owner, key, idempotency.Answer(answer.status, answer.payload().decode()))
+            idempotency.finish(store, owner, key, idempotency.Answer(answer.status, answer.kept().decode()))
             is_done = True
         return answer
     finally:

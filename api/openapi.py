@@ -8,7 +8,7 @@ import orjson
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from api import examples
+from api import events, examples
 from api.context import Answer
 from api.errors import CODES
 from api.route import Route
@@ -43,6 +43,7 @@ _IDS = {
     "job_id": "Id of a crawl job: a UUID or its 32 hex digits",
     "task_hash": "Id of a page or of a task: 32 hex digits or a UUID",
     "id": "A UUID or its 32 hex digits",
+    "delivery_id": "Id of a delivery: a UUID or its 32 hex digits",
     "name": "Name of a queue",
 }
 _ID = TypeAdapter(Id).json_schema()
@@ -74,6 +75,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Crawlyard", "version": "1", "description": "Self-hosted, distributed crawl service."},
         "paths": paths,
+        "webhooks": events.document(),
         "components": {"schemas": schemas, "securitySchemes": _SECURITY},
     }
 

@@ -19,7 +19,7 @@ class Route:
     summary: str
     #: model of the answer; None: not JSON
     result: type[BaseModel] | None
-    #: model of the query (GET, DELETE) or of the body (POST)
+    #: model of the query (GET, DELETE) or of the body (POST, PATCH)
     given: type[BaseModel] = NoQuery
     status: int = 200
     #: None: no key needed
@@ -39,4 +39,4 @@ class Route:
     @property
     def takes_body(self) -> bool:
         """Whether `given` is read from the body."""
-        return self.method == "POST"
+        return self.method in ("POST", "PATCH")

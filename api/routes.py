@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api import domains, export, jobs, metrics, openapi, public, queue_jobs, queues, task_hash, tasks
+from api import domains, export, jobs, metrics, openapi, public, queue_jobs, queues, task_hash, tasks, webhooks
 from api.context import Answer, Call, Handler
 from api.route import Route
 from api.schemas.common import Data, DataPage, NoBody, NoQuery, Paged
@@ -26,6 +26,14 @@ from api.schemas.queue_jobs import (
 )
 from api.schemas.task_hash import RunTasks, RunTasksQuery, TaskDefinition
 from api.schemas.tasks import Export, ExportQuery, ListTasks, TaskList
+from api.schemas.webhooks import (
+    ChangeWebhook,
+    CreateWebhook,
+    DeliveryResult,
+    ListDeliveries,
+    WebhookResult,
+    WebhookWithSecret,
+)
 
 _JOB = Data[QueueJobDetail]
 _EXPORTS = ("text/csv", "application/x-ndjson")
@@ -41,6 +49,10 @@ def _post(
     return Route("POST", path, handler, summary, result, given, **({"scope": "write"} | more))
 
 
+def _patch(path: str, handler: Handler, given: type[BaseModel], result: type[BaseModel], summary: str) -> Route:
+    return Route("PATCH", path, handler, summary, result, given, scope="write")
+
+
 def _delete(path: str, handler: Handler, result: type[BaseModel], summary: str) -> Route:
     return Route("DELETE", path, handler, summary, result, scope="write", errors=(409,))
 
@@ -54,6 +66,32 @@ def get_openapi(_call: Call, _given: NoQuery) -> Answer:
     """The OpenAPI document of this table, made once."""
     return _openapi()
 
+
+_HOOK, _SECRET, _DELIVERY = Data[WebhookResult], Data[WebhookWithSecret], Data[DeliveryResult]
+_WEBHOOKS: tuple[Route, ...] = (
+    _get("/api/webhooks", webhooks.list_webhooks, DataPage[WebhookResult], "List webhooks", given=Paged),
+    _post("/api/webhooks", webhooks.create_webhook, CreateWebhook, _SECRET, "Add a webhook", status=201),
+    _get("/api/webhooks/<id>", webhooks.get_webhook, _HOOK, "Get a webhook", etag=True),
+    _patch("/api/webhooks/<id>", webhooks.change_webhook, ChangeWebhook, _HOOK, "Change a webhook"),
+    _delete("/api/webhooks/<id>", webhooks.delete_webhook, _HOOK, "Delete a webhook"),
+    _post("/api/webhooks/<id>/rotate", webhooks.rotate_webhook, NoBody, _SECRET, "Rotate the secret"),
+    _post("/api/webhooks/<id>/test", webhooks.try_webhook, NoBody, _DELIVERY, "Try a webhook out", status=202),
+    _get(
+        "/api/webhooks/<id>/deliveries",
+        webhooks.list_deliveries,
+        DataPage[DeliveryResult],
+        "List deliveries",
+        given=ListDeliveries,
+    ),
+    _post(
+        "/api/webhooks/<id>/deliveries/<delivery_id>/redeliver",
+        webhooks.redeliver,
+        NoBody,
+        _DELIVERY,
+        "Send again",
+        status=202,
+    ),
+)
 
 ROUTES: tuple[Route, ...] = (
     # crawl jobs
@@ -106,6 +144,8 @@ ROUTES: tuple[Route, ...] = (
     _post("/api/domains/<id>/discover", domains.discover_domain, NoBody, _JOB, "Discover pages", status=202),
     _post("/api/domains/<id>/crawl", domains.crawl_domain, Options, _JOB, "Crawl a domain", status=202),
     _post("/api/pages/<id>/crawl", domains.crawl_page, NoBody, _JOB, "Crawl a page", status=202),
+    # webhooks
+    *_WEBHOOKS,
     # public
     _get("/healthz", public.get_health, Health, "Liveness", scope=None),
     _get("/readyz", public.get_readiness, Readiness, "Readiness", scope=None, errors=(503,)),

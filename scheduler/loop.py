@@ -11,7 +11,7 @@ from shared.errors import CrawlyardError
 from shared.measures import STEPS, Measures
 from shared.queue import TaskQueue
 from shared.stages import Dispatch
-from shared.store import Store, counters, order_builds, retention, sweep
+from shared.store import Store, counters, deliveries, order_builds, retention, sweep
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +123,11 @@ def remember_delayed(store: Store, queue: TaskQueue) -> int:
     return seen
 
 
+def dispatch_deliveries(store: Store, queue: TaskQueue) -> int:
+    """Enqueues the deliveries of webhooks that are due or were lost; how many."""
+    return queue.enqueue_deliveries(deliveries.due(store, now_us()))
+
+
 def fold(store: Store) -> None:
     """Moves counts from deltas into rollups until there is nothing to move."""
     while counters.pending(store) and counters.fold(store):
@@ -133,6 +138,7 @@ def steps(store: Store, queue: TaskQueue, retention_days: int) -> list[Step]:
     """What the scheduler does beside cron. Jobs that ended longer ago than `retention_days` are deleted; 0: never."""
     return [
         Step("due", 0.5, lambda: move_due(store, queue)),
+        Step("deliveries", 1.0, lambda: dispatch_deliveries(store, queue)),
         Step("recover", 2.0, Recovery(store, queue)),
         Step("delayed", 15.0, lambda: remember_delayed(store, queue)),
         Step("fold", 1.0, lambda: fold(store)),

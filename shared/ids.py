@@ -24,6 +24,7 @@ class Kind(IntEnum):
     JOB = 0x1A0
     TASK = 0x2B1
     PAGE = 0x3C2
+    DELIVERY = 0x4D3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,9 @@ class PublicId:
     """A decoded public id."""
 
     kind: Kind
-    #: milliseconds since the epoch: of the job's creation (job, task) or the domain's (page)
+    #: milliseconds since the epoch: of the creation of the job (job, task), the domain (page) or the delivery
     ms: int
-    #: job number, packed task id, or the page's 62-bit URL key
+    #: number of the job or delivery, packed task id, or the page's 62-bit URL key
     body: int
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from shared import ids
-from shared.states import JobMode, JobState
+from shared.states import DeliveryState, JobMode, JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +119,62 @@ class Job:
     def uid(self) -> str:
         """Public id."""
         return str(ids.encode(ids.Kind.JOB, self.ms, self.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Somebody who is told of events. Secrets are sealed (shared/vault.py)."""
+
+    id: int
+    uid: str
+    organisation_id: int
+    #: http or apprise
+    type: str
+    #: of an Apprise webhook only the scheme
+    url: str
+    sealed_url: str | None
+    description: str
+    events: tuple[str, ...]
+    is_active: bool
+    #: why nothing is sent any more
+    disabled_reason: str | None
+    #: since when every attempt has failed
+    failing_since: int | None
+    secret: str | None
+    #: the one before, which signs too until then
+    old_secret: str | None
+    old_secret_until: int | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one webhook."""
+
+    id: int
+    webhook_id: int
+    #: the `webhook-id` header: the same for each repetition
+    message_id: str
+    event_type: str
+    #: the body as it is sent
+    payload: str
+    state: DeliveryState
+    attempts: int
+    #: fencing token of the newest start
+    run: int
+    next_attempt_at: int | None
+    attempted_at: int | None
+    status_code: int | None
+    #: milliseconds of the newest attempt
+    duration: int | None
+    error: str | None
+    #: how the receiver's answer begins
+    answer: str | None
+    created_at: int
+    completed_at: int | None
+
+    @property
+    def uid(self) -> str:
+        """Public id."""
+        return str(ids.encode(ids.Kind.DELIVERY, self.created_at // 1000, self.id))

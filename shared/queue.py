@@ -57,6 +57,10 @@ DEFAULT_QUEUE = "default"
 ALL_QUEUES = (QUEUES[0], DEFAULT_QUEUE, *QUEUES[1:])
 #: function that rq-scheduler enqueues for a recurring crawl
 START_CRAWL = "workers.tasks.start_crawl"
+#: function that makes one delivery of a webhook
+DELIVER = "workers.tasks.deliver"
+#: seconds that RQ allows it; what bounds it are the limits of its one request
+_DELIVER_SECONDS = 60
 
 WAKE_KEY = "crawlyard:wake"
 PAUSED_KEY = "crawlyard:paused"
@@ -125,6 +129,13 @@ class TaskQueue:
         """
         header = [RQ_KEY_PREFIX, _iso_now(), "2" if taken_back else "1" if due else "0"]
         return sum(self._call(self._enqueue, header + part) for part in self._parts(dispatches, lambda d: d.at_front))
+
+    def enqueue_deliveries(self, deliveries: Sequence[str]) -> int:
+        """Puts deliveries of webhooks (public ids in hex) into the default queue, as `enqueue` does tasks."""
+        header = [RQ_KEY_PREFIX, _iso_now(), "1"]
+        rest = (_DELIVER_SECONDS, *self._ttls, 0)
+        jobs = [(d, DEFAULT_QUEUE, data_of(DELIVER, d), description_of(DELIVER, d), *rest) for d in deliveries]
+        return sum(self._call(self._enqueue, header + [v for job in part for v in job]) for part in _chunks(jobs))
 
     def schedule(self, dispatches: Iterable[Dispatch], at: int) -> None:
         """Registers tasks as delayed until a moment (microseconds)."""

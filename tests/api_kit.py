@@ -1,7 +1,6 @@
 """An API over a real store, driven without workers: what the tests of every door need."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import fakeredis
@@ -18,6 +17,7 @@ from shared.store import keys, open_store, step
 
 ORIGIN = "https://example.com"
 LEASE = 60 * SECOND
+HOME = {"CRAWLYARD_HOME": "/nonexistent", "CRAWLYARD_SECRET_KEY": "a-key-for-tests-of-32-characters"}
 
 
 class RecordingQueue(TaskQueue):
@@ -48,7 +48,7 @@ class Api:
     """The application, its store, and a key with every scope of the organisation `acme`."""
 
     def __init__(self, store_url: str, queue: TaskQueue | None = None, **environ: str) -> None:
-        self.settings = Settings.from_env({"CRAWLYARD_HOME": str(Path("/nonexistent")), **environ})
+        self.settings = Settings.from_env(HOME | environ)
         self.store = open_store(store_url)
         self.queue = queue or RecordingQueue(fakeredis.FakeRedis())
         self.app = create_app(self.settings, self.store, self.queue)

@@ -1,83 +1,24 @@
 """Where Crawlyard may connect to: no private or reserved address, unless the operator allowed it."""
 
-import ipaddress
 import socket
 import time
 from collections.abc import Iterator
 
-from shared.errors import InvalidUrl, SettingsError
-from shared.urls import parse_domain
+from shared.addresses import AddressPolicy
 from workers.errors import ConnectionReset, ConnectRefused, ConnectTimeout, DnsNotFound, DnsTemporary, ForbiddenAddress
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-#: RFC 6052: IPv4 addresses behind a translator, in the last 32 bits
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-#: IANA special-purpose blocks that older Pythons take for global, in part or as a whole
-_SPECIAL = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 _NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 #: more addresses of one host than this are not tried
 _CANDIDATES = 6
 
 
-class EgressPolicy:
-    """Which addresses may be reached; `allow_private` holds host, host:port, address or CIDR entries."""
-
-    def __init__(self, allow_private: tuple[str, ...] = ()) -> None:
-        """Raises SettingsError for an entry that is none of those."""
-        self._networks: list[Network] = []
-        self._hosts: set[str] = set()
-        for entry in allow_private:
-            self._add(entry)
-
-    def _add(self, entry: str) -> None:
-        try:
-            self._networks.append(ipaddress.ip_network(entry.strip("[]"), strict=False))
-        except ValueError:
-            self._hosts.add(_host_entry(entry))
+class EgressPolicy(AddressPolicy):
+    """The policy as a check of what is about to be connected to."""
 
     def check(self, host: str, port: int, address: str) -> None:
         """Raises ForbiddenAddress unless `address`, which `host` resolved to, may be connected to."""
-        ip = unwrapped(address)
-        if is_public(ip) or any(ip in network for network in self._networks):
-            return
-        named = {host, _bracketed(host), str(ip), _bracketed(str(ip))}
-        if not any(name in self._hosts or f"{name}:{port}" in self._hosts for name in named):
+        if not self.allows(host, port, address):
             raise ForbiddenAddress(f"{host} resolves to {address}, which is private or reserved")
-
-
-def _host_entry(entry: str) -> str:
-    try:
-        target = parse_domain(f"http://{entry}")
-    except InvalidUrl as error:
-        raise SettingsError(f"Allowed private address {entry!r}: {error.message}") from None
-    if target.path != "/":
-        raise SettingsError(f"Allowed private address {entry!r} is neither a host, host:port nor a CIDR")
-    return f"{target.host}:80" if entry.rstrip("/").endswith(":80") else target.host
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def unwrapped(address: str) -> Address:
-    """The address that packets reach in the end: IPv4-mapped, 6to4 and NAT64 (RFC 6052) undone."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv4Address):
-        return ip
-    if ip in _NAT64:
-        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip.ipv4_mapped or ip.sixtofour or ip
-
-
-def is_public(ip: Address) -> bool:
-    """False for private, shared (100.64/10), loopback, link-local, multicast, reserved and Teredo addresses."""
-    if not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_link_local:
-        return False
-    if isinstance(ip, ipaddress.IPv6Address) and (ip.is_site_local or ip.teredo):
-        return False
-    return not any(ip in network for network in _SPECIAL)
 
 
 def resolve(host: str, port: int) -> list[tuple[int, str]]:

@@ -151,14 +151,16 @@ class Fetcher:
         content: bytes | None = None,
         limits: FetchLimits | None = None,
         cancelled: Callable[[], bool] | None = None,
+        cut: bool = False,
     ) -> Response:
         """One request to a service (a webhook, an API), its body being `content`; redirects are not followed.
 
-        `limits` replaces those of crawling. Where a kept connection turns out to be closed the request is sent
-        once more, so give it an id if it must not be carried out twice. Raises as `get` does.
+        `limits` replaces those of crawling; `cut` takes the beginning of a body that is over them. Where a kept
+        connection turns out to be closed the request is sent once more, so give it an id if it must not be
+        carried out twice. Raises as `get` does.
         """
         bounds = limits or self.limits
-        call = _Call(Flight(bounds, self._policy, cancelled), headers, bounds, False, method, content)
+        call = _Call(Flight(bounds, self._policy, cancelled), headers, bounds, False, method, content, cut)
         target = self._target(url, None)
         return _response(target, self._answer(target, call, False), call, ())
 
@@ -235,13 +237,15 @@ def _read(raw: Any, call: _Call) -> _Answer:
 
 def _body(raw: Any, limit: int, keep: bool, cut: bool) -> tuple[bytes, int]:
     chunks, received = [], 0
-    for chunk in raw.stream(_CHUNK, decode_content=False):
+    # what is to be cut is not waited for
+    size = min(_CHUNK, limit) if cut else _CHUNK
+    for chunk in raw.stream(size, decode_content=False):
         received += len(chunk)
         if received > limit and not cut:
             raise BodyTooLarge(f"The body is larger than {limit} bytes")
         if keep:
             chunks.append(chunk)
-        if received > limit:
+        if received >= limit and cut:
             break
     return b"".join(chunks), received
 

@@ -15,7 +15,7 @@ from shared.queue import ROUTES
 from shared.stages import Admission, Delay, Finish, Outcome, Recheck, Release, Verdict, Work
 from shared.states import TaskKind, TaskState
 from shared.store.jobs import FirstTask
-from workers import crawl, discover, runtime
+from workers import crawl, discover, runtime, webhooks
 from workers.executions import Halt
 from workers.results import Dropped, Later, Released, TaskFailed
 from workers.runtime import Runtime
@@ -42,6 +42,11 @@ def start_crawl(organisation_id: int, domain: str, options: dict[str, Any] | Non
     chosen = JobOptions.from_dict({"source_type": "scheduler", "source_detail": "recurring", **(options or {})})
     job, _ = use_cases.submit_crawl(ctx.store, ctx.queue, organisation_id, domain, chosen, FirstTask())
     return job.uid
+
+
+def deliver(delivery: str) -> str:
+    """Makes a delivery of a webhook, named by its public id in hex; how it went. Raises StoreUnavailable."""
+    return webhooks.deliver(runtime.current(), delivery)
 
 
 #: what runs each function's admitted task; our worker calls these itself, to admit and record in batches

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, delete, select
 from shared import ids
 from shared.clock import SECOND
 from shared.states import JobState
-from shared.store import idempotency
+from shared.store import deliveries, idempotency
 from shared.store.engine import Store
 from shared.store.job_options import job_seeds
 from shared.store.tables import deltas, histogram, job_state, jobs, rollup, tasks
@@ -16,8 +16,12 @@ _ENDED = (JobState.CANCELLED, JobState.COMPLETED, JobState.FAILED)
 
 
 def apply(store: Store, now: int, days: int) -> int:
-    """Deletes idempotency keys after a day, and jobs that ended over `days` ago (0: none); the jobs deleted."""
+    """Deletes jobs that ended over `days` ago (0: none); how many.
+
+    Idempotency keys go after a day, deliveries of webhooks after 30 days.
+    """
     idempotency.purge(store, now)
+    deliveries.purge(store, now)
     if not days:
         return 0
     query = select(jobs.c.id).where(jobs.c.state.in_(_ENDED), jobs.c.completed_at < now - days * DAY)

@@ -61,6 +61,7 @@ webhook_deliveries = Table(
     Index("webhook_deliveries_of", "webhook_id", "id"),
     Index(
         "webhook_deliveries_due",
+        "webhook_id",
         "next_attempt_at",
         sqlite_where=text("state = 3"),
         postgresql_where=text("state = 3"),

@@ -22,7 +22,10 @@ def ids_of(api: Api) -> dict[str, str]:
     uid = api.crawl(["/"])
     task = api.get(f"/v1/jobs/{uid}/tasks")["tasks"][0]["id"]
     queue_job = api.get(f"/api/jobs/{task}")["data"]
+    hook = api.post("/api/webhooks", {"url": "https://192.31.196.7/", "events": ["job.failed"]}, 201)["data"]["id"]
     return {
+        "/api/webhooks": hook,
+        "<delivery_id>": api.post(f"/api/webhooks/{hook}/test", {}, 202)["data"]["id"],
         "/v1/jobs": uid,
         "/v1/tasks": queue_job["pageId"],
         "/api/jobs": task,
@@ -33,7 +36,7 @@ def ids_of(api: Api) -> dict[str, str]:
 
 def path_of(route: Route, owned: dict[str, str]) -> str:
     prefix = "/".join(route.path.split("/")[:3])
-    return re.sub(r"<\w+>", owned[prefix], route.path)
+    return re.sub(r"<\w+>", lambda found: owned.get(found[0], owned[prefix]), route.path)
 
 
 def body_of(route: Route) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def test_the_owner_is_answered(api: Api, route: Route) -> None:
     assert answer.status_code in (route.status, 409)
 
 
-@pytest.mark.parametrize("path", ["/v1/jobs", "/api/jobs", "/api/domains"])
+@pytest.mark.parametrize("path", ["/v1/jobs", "/api/jobs", "/api/domains", "/api/webhooks"])
 def test_lists_hold_ones_own_things_only(api: Api, path: str) -> None:
     api.crawl()
     answer = api.call("GET", path, secret=api.key("other")).json

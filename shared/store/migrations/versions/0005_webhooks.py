@@ -67,7 +67,7 @@ def _create_deliveries() -> None:
     op.create_index(
         "webhook_deliveries_due",
         "webhook_deliveries",
-        ["next_attempt_at"],
+        ["webhook_id", "next_attempt_at"],
         sqlite_where=pending,
         postgresql_where=pending,
     )
