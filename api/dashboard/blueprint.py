@@ -6,7 +6,7 @@ from flask import Blueprint, Flask, Response, g, render_template
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
-from api.dashboard import crawls, ops, signin, start, task_page, text, urls
+from api.dashboard import crawls, ops, rq_pages, signin, start, task_page, text, urls
 from api.dashboard.gate import Page, guarded
 from api.errors import RETRY_AFTER
 from shared.errors import CrawlyardError, Unavailable
@@ -41,6 +41,9 @@ PAGES = (
     Page("GET", "/queues", ops.show, "queues", scope="admin"),
     Page("POST", "/queues/<name>/pause", ops.pause, "pause", scope="admin"),
     Page("POST", "/queues/<name>/resume", ops.resume, "resume", scope="admin"),
+    Page("GET", "/rq/", rq_pages.show, "rq", scope="admin"),
+    Page("GET", "/rq/<path:rest>", rq_pages.show, "rq_page", scope="admin"),
+    Page("POST", "/rq/<path:rest>", rq_pages.show, "rq_change", scope="admin", has_token=False),
 )
 
 
@@ -73,7 +76,7 @@ def _add_errors(blueprint: Blueprint) -> None:
 
 
 def _secure(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = _CSP
+    response.headers.setdefault("Content-Security-Policy", _CSP)
     return response
 
 

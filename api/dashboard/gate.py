@@ -32,6 +32,8 @@ class Page:
     view: View
     name: str
     scope: str = "read"
+    #: whether a POST carries the form's token; pages that are not ours check their origin instead
+    has_token: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def guarded(page: Page) -> Callable[..., ResponseReturnValue]:
         g.visitor = found
         _limit(found.key)
         require_scope(found.key, page.scope)
-        if page.method == "POST":
+        if page.method == "POST" and page.has_token:
             _require_csrf(found)
         return page.view(Call(services(), path, found.key, request.url_root))
 
