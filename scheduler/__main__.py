@@ -53,7 +53,7 @@ def run(settings: Settings) -> None:
     flusher.ensure()
     loop = Loop(steps(store, queue, settings.retention_days), measures)
     loop.start()
-    run_cron(redis, ended)
+    run_cron(queue, ended)
     loop.stop()
     flusher.stop()
     store.close()

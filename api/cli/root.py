@@ -19,6 +19,7 @@ VERBS = {
     "migrate": "api.cli.processes",
     "jobs": "api.cli.lists",
     "stats": "api.cli.lists",
+    "schedules": "api.cli.schedules",
     "keys": "api.cli.keys",
     "doctor": "api.cli.doctor",
 }
