@@ -121,6 +121,8 @@ class Found:
     origin: str | None = None
     #: of these URLs: links from the start
     depth: int = 0
+    #: URLs found so far: what a discovery that is cancelled had met
+    found: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,8 @@ class _HandOver:
         """Whether max_pages leaves no room for more. Raises Cancelled when the job is over."""
         part = tuple(links)
         self.found += len(part)
-        verdict = self._ctx.committer.record(Found(self._work, part, source, self._work.job.origin, depth))
+        found = Found(self._work, part, source, self._work.job.origin, depth, self.found)
+        verdict = self._ctx.committer.record(found)
         if not verdict.recorded:
             raise Cancelled
         return verdict.full

@@ -28,6 +28,7 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     for o in live:
         if isinstance(o, Finish | Found) and o.origin:
             ledger.account(o.work.job.id).origin = o.origin
+    _note_found(ledger, [o for o in live if isinstance(o, Found)])
     found = [o.first if isinstance(o, Recheck) else o for o in live]
     added = links.admit(ledger, [o for o in found if isinstance(o, Finish | Found) and o.links])
     return [_verdict(ledger, o, ok, added) for o, ok in zip(outcomes, valid, strict=True)]
@@ -173,6 +174,14 @@ def _recheck(ledger: Ledger, rechecked: Sequence[tuple[Recheck, Any]]) -> None:
         unused = ("state", "completed_at")
         ledger.conn.execute(_RECHECK, [{k: v for k, v in value.items() if k not in unused} for value in values])
         _update_pages(ledger, [(o.first, row) for o, row in rechecked if o.first.facts is not None])
+
+
+_NOTE_FOUND = update(tasks).where(_T.id == bindparam("task")).values(links_found=bindparam("found"))
+
+
+def _note_found(ledger: Ledger, parts: Sequence[Found]) -> None:
+    if parts:
+        ledger.conn.execute(_NOTE_FOUND, [{"task": o.work.id, "found": o.found} for o in parts])
 
 
 def _release(ledger: Ledger, released: Sequence[int]) -> None:

@@ -32,28 +32,6 @@ def states(api: Api, **params: Any) -> list[str]:
     return [job["state"] for job in api.get("/api/jobs", **params)["data"]]
 
 
-def test_the_seeds_list_example(api: Api) -> None:
-    uid = enqueue(api)
-    api.finish(uid, 0)
-    answer = api.get("/api/jobs")
-    assert answer["meta"] == {"total": 1, "page": 1, "pageSize": 20}
-    (job,) = answer["data"]
-    assert list(job) == FIELDS
-    fixed = {"name": "crawl.page", "type": "crawl", "url": PAGE["url"], "state": "completed", "progress": 100}
-    assert job.items() >= (fixed | {"id": uid, "attemptsMade": 1, "failedReason": None}).items()
-    assert job["createdAt"] <= job["processedAt"] <= job["finishedAt"]
-
-
-def test_the_seeds_example_of_one_job(api: Api) -> None:
-    uid = api.post("/api/jobs", {"name": "discover.pages", "domain": "competitor.com"}, 202)["data"]["id"]
-    api.discover(uid, [link(f"/{n}") for n in range(8)])
-    job = shown(api, uid)
-    assert list(job) == [*FIELDS, "maxAttempts", "returnValue"]
-    fixed = {"name": "discover.pages", "type": "discover", "url": None, "pageId": None, "state": "completed"}
-    assert job.items() >= (fixed | {"progress": 100, "attemptsMade": 1, "maxAttempts": 3}).items()
-    assert job["returnValue"] == {"pagesDiscovered": 8, "pagesAdded": 8}
-
-
 def test_a_completed_crawl_returns_what_it_measured(api: Api) -> None:
     uid = enqueue(api)
     api.finish(uid, 0, found=12)

@@ -110,31 +110,6 @@ def test_a_jobs_id_is_no_task_hash(api: Api) -> None:
     api.get(f"/v1/tasks/{api.submit()}", 404)
 
 
-RUN_FIELDS = "total_results limit page total_pages result_from result_to data next previous".split()
-TASK_FIELDS = (
-    "object id started_at ended_at total_results last_result total_pages done_reason last_page status run task params"
-    " last_collection_at done_reason_desc"
-).split()
-
-
-def test_the_seeds_example_of_a_run(api: Api) -> None:
-    body = {"name": "crawl.page", "url": "https://www.google.com/maps/search/restaurant/@43.2928346,5.3662584,17z"}
-    task_id = api.post("/api/jobs", body, 202)["data"]["id"]
-    api.start(task_id, 0)
-    run = api.get("/v1/jobs")["jobs"][0]["id"]
-    api.post(f"/v1/jobs/{run}/cancel")
-    answer = run_tasks(api, run, page=1, limit=50)
-    assert set(answer) == set(RUN_FIELDS)
-    assert [answer[name] for name in RUN_FIELDS if name != "data"] == [1, 50, 1, 1, 1, 1, None, None]
-    (task,) = answer["data"]
-    assert set(task) == set(TASK_FIELDS)
-    assert (task["object"], task["id"], task["run"]) == ("runtask", task_id.replace("-", ""), run.replace("-", ""))
-    assert (task["status"], task["done_reason"], task["done_reason_desc"]) == ("aborted", "run_aborted", None)
-    assert task["params"] == {"url": body["url"]}
-    assert task["started_at"] <= task["ended_at"]
-    assert (task["total_results"], task["last_result"], task["last_page"]) == (1, 0, 0)
-
-
 def test_expected_and_collected_results_of_a_discovery(api: Api) -> None:
     uid = api.crawl(["/", "/a", "/b"])
     discovery, page = run_tasks(api, uid)["data"][:2]
