@@ -24,6 +24,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help=f"{_SHORT} tasks and a few sorts: seconds")
     parser.add_argument("--few", action="store_true", help="a few sorts")
     parser.add_argument("--scan", action="store_true", help="without order snapshots, as while a job runs")
+    parser.add_argument(
+        "--only", default="", help="groups of queries whose names have this in them: path, no filter ..."
+    )
     parser.add_argument("--every", action="store_true", help="print every query")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "crawlyard-bench")
     return parser.parse_args()
@@ -58,7 +61,7 @@ def main() -> int:
     with _datasets(given.cache, n, given.database) as datasets:
         for dataset in datasets:
             for door in doors:
-                groups += reads.measure(dataset, door, given.scan, given.few or given.short, given.every)
+                groups += reads.measure(dataset, door, given.scan, given.few or given.short, given.every, given.only)
     late = [group.name for group in groups if not group.is_within]
     print(f"over the limit: {', '.join(late)}" if late else "every limit kept")
     return 1 if late and not given.scan else 0
