@@ -13,6 +13,7 @@ from api.errors import RateLimitExceeded
 from api.inputs import read_body, read_query
 from api.route import Route
 from api.schemas.common import NoQuery
+from shared import telemetry
 from shared.errors import Unauthorized
 from shared.models import ApiKey
 
@@ -41,7 +42,8 @@ def _view(route: Route) -> Callable[..., Response]:
         services: Services = current_app.extensions[EXTENSION]
         key = _admit(services, route.scope) if route.scope else None
         call = Call(services, path, key, request.url_root)
-        answer = _answer(route, call)
+        with telemetry.span(f"{route.method} {route.path}", request_id=g.request_id):
+            answer = _answer(route, call)
         return _stream(answer) if isinstance(answer, Stream) else _response(route, answer)
 
     return view

@@ -10,6 +10,7 @@ import click
 
 from scheduler.cron import run_cron
 from scheduler.loop import Loop, steps
+from shared import telemetry
 from shared.errors import CrawlyardError, SettingsError, Unavailable
 from shared.logs import configure
 from shared.measures import Flusher, Measures
@@ -40,6 +41,7 @@ def main() -> None:
 def run(settings: Settings) -> None:
     """Runs until SIGTERM or SIGINT. Raises SettingsError, and StoreUnavailable or QueueUnavailable at the start."""
     configure(settings.log_level, "scheduler", settings.log_format)
+    telemetry.start(settings, "scheduler")
     ended = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: ended.set())
@@ -56,6 +58,7 @@ def run(settings: Settings) -> None:
     run_cron(queue, ended)
     loop.stop()
     flusher.stop()
+    telemetry.stop()
     store.close()
 
 

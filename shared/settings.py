@@ -66,6 +66,9 @@ class Settings:
     log_format: str
     #: whether the API logs each request
     access_log: bool
+    #: where errors and traces go, where anything goes
+    sentry_dsn: str | None
+    otlp_endpoint: str | None
     #: bearer token for `/metrics`, beside admin keys; it works while the database is away
     metrics_token: str | None
     #: where `crawlyard crawl`, `jobs` and `stats` find an API that is not in `home`, and the key for it
@@ -111,6 +114,8 @@ class Settings:
             log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             log_format=env.choice("LOG_FORMAT", "TEXT", ("TEXT", "JSON")),
             access_log=env.flag("CRAWLYARD_ACCESS_LOG"),
+            sentry_dsn=env.url("SENTRY_DSN", ("http", "https")),
+            otlp_endpoint=env.url("OTEL_EXPORTER_OTLP_ENDPOINT", ("http", "https")),
             metrics_token=env.key("CRAWLYARD_METRICS_TOKEN"),
             api_url=env.url("CRAWLYARD_API", ("http", "https")),
             api_key=env.key("CRAWLYARD_API_KEY"),

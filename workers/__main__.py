@@ -10,6 +10,7 @@ from typing import Any
 import click
 from redis import Redis
 
+from shared import telemetry
 from shared.errors import CrawlyardError, QueueUnavailable, SettingsError
 from shared.logs import configure
 from shared.queue import ALL_QUEUES, connect, redis_errors
@@ -66,6 +67,7 @@ def _supervise(settings: Settings, count: int, queues: tuple[str, ...], burst: b
 
 def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
     configure(settings.log_level, "worker", settings.log_format)
+    telemetry.start(settings, "worker")
     redis = connect(settings.required_redis_url)
     _await_services(settings, redis)
     ctx = runtime.build(settings, redis)
@@ -85,6 +87,7 @@ def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
         worker.work(burst=burst)
     finally:
         ctx.close()
+        telemetry.stop()
     return 0
 
 

@@ -16,7 +16,7 @@ from rq.job import _current_job
 from rq.timeouts import BaseDeathPenalty
 from rq.utils import as_text, import_attribute, now
 
-from shared import logs
+from shared import logs, telemetry
 from shared.errors import CrawlyardError
 from shared.measures import BYTES, DELAYS, FETCH_SECONDS, TASK_SECONDS, TASKS, Measures
 from shared.queue import QUEUES, ROUTES
@@ -156,16 +156,21 @@ class Performer:
         """Runs a delivery. A task may still wait for its commit when this returns."""
         running = delivery.running
         self._executions.enter(running)
-        logs.bind(**_ids_of(running))
+        ids = _ids_of(running)
+        logs.bind(**ids)
         try:
-            if running.work is not None:
-                self._perform_task(delivery.call()[0], running, running.work)
-            elif delivery.is_special:
-                self._perform_by_rq(delivery)
-            else:
-                self._end(self._run(delivery))
+            with telemetry.span(f"job in {running.queue}", **ids):
+                self._perform(delivery, running)
         finally:
             self._executions.exit(running)
+
+    def _perform(self, delivery: Delivery, running: Running) -> None:
+        if running.work is not None:
+            self._perform_task(delivery.call()[0], running, running.work)
+        elif delivery.is_special:
+            self._perform_by_rq(delivery)
+        else:
+            self._end(self._run(delivery))
 
     def _perform_task(self, function: str, running: Running, work: Work) -> None:
         ctx = runtime.current()

@@ -41,6 +41,10 @@ ALLOWED: dict[str, dict[str, str]] = {
     "workers/worker.py": {"socket": "this machine's name"},
     "shared/embedded.py": {"socket": "asks the embedded Redis on loopback whether it is there"},
     "shared/ports.py": {"socket": "looks for a free port by listening"},
+    "shared/telemetry.py": {
+        "sentry_sdk": "to the operator's own Sentry, which is no crawled host",
+        "opentelemetry": "to the operator's own collector",
+    },
     "api/cli/client.py": {"requests": "the command line's client of our own API"},
     "api/cli/demo_site.py": {"http.server": "the site of `crawlyard demo`, on loopback"},
 }
