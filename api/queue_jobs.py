@@ -23,7 +23,7 @@ from shared.errors import NotFound
 from shared.models import JobOptions
 from shared.queue import ROUTES
 from shared.states import FINAL, QUEUE_STATE, JobMode, TaskKind, TaskState
-from shared.store import queue_jobs, tasks
+from shared.store import changes, queue_jobs, tasks
 from shared.store.jobs import FirstTask
 from shared.store.task_records import TaskRecord
 
@@ -56,7 +56,7 @@ def get_stats(call: Call, _given: NoQuery) -> Answer:
 def get_queue_job(call: Call, _given: NoQuery) -> Answer:
     """One queue job with its result."""
     record = _listed(call)
-    return Answer(Data[QueueJobDetail](data=_detail(record)))
+    return Answer(Data[QueueJobDetail](data=_detail(call, record)))
 
 
 def create_queue_job(call: Call, given: CreateQueueJob) -> Answer:
@@ -116,7 +116,7 @@ def accepted(call: Call, task_id: int) -> Answer:
 
 def _now(call: Call, task_id: int, status: int = 200) -> Answer:
     record = tasks.get(call.store, call.organisation_id, task_id)
-    return Answer(Data[QueueJobDetail](data=_detail(record)), status=status)
+    return Answer(Data[QueueJobDetail](data=_detail(call, record)), status=status)
 
 
 def _any(call: Call) -> TaskRecord:
@@ -151,12 +151,12 @@ def queue_job(record: TaskRecord) -> QueueJob:
     )
 
 
-def _detail(record: TaskRecord) -> QueueJobDetail:
+def _detail(call: Call, record: TaskRecord) -> QueueJobDetail:
     common = dict(queue_job(record))
-    return QueueJobDetail(**common, max_attempts=record.max_attempts, return_value=_return_value(record))
+    return QueueJobDetail(**common, max_attempts=record.max_attempts, return_value=_return_value(call, record))
 
 
-def _return_value(record: TaskRecord) -> ReturnValue | None:
+def _return_value(call: Call, record: TaskRecord) -> ReturnValue | None:
     if record.state is not TaskState.COMPLETED:
         return None
     if record.kind is TaskKind.DISCOVER_PAGES:
@@ -164,6 +164,6 @@ def _return_value(record: TaskRecord) -> ReturnValue | None:
     return ReturnValue(
         status_code=record.status_code,
         response_time=record.response_time,
-        changed=False,
+        changed=changes.is_of_task(call.store, record.id),
         links_found=record.links_found or 0,
     )

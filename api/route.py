@@ -19,7 +19,7 @@ class Route:
     summary: str
     #: model of the answer; None: not JSON
     result: type[BaseModel] | None
-    #: model of the query (GET, DELETE) or of the body (POST, PATCH)
+    #: model of the query (GET, DELETE) or of the body (POST, PUT, PATCH)
     given: type[BaseModel] = NoQuery
     status: int = 200
     #: None: no key needed
@@ -39,4 +39,4 @@ class Route:
     @property
     def takes_body(self) -> bool:
         """Whether `given` is read from the body."""
-        return self.method in ("POST", "PATCH")
+        return self.method in ("POST", "PUT", "PATCH")

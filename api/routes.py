@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from api import (
+    changes,
+    compare,
     domains,
     export,
     jobs,
@@ -14,14 +16,15 @@ from api import (
     public,
     queue_jobs,
     queues,
-    schedules,
     task_hash,
     tasks,
     webhooks,
 )
 from api.context import Answer, Call, Handler
 from api.route import Route
+from api.schemas.changes import ChangeDetail, ChangeResult, ChangeSettingsResult, ListChanges, PutChangeSettings
 from api.schemas.common import Data, DataPage, NoBody, NoQuery, Paged
+from api.schemas.compare import CompareJobs, ComparisonResult
 from api.schemas.domains import CreateDomain, CreatePage, DomainCreated, DomainResult, PageResult
 from api.schemas.jobs import CreateJob, JobList, JobResult, ListJobs, Options
 from api.schemas.public import Health, Readiness
@@ -37,7 +40,6 @@ from api.schemas.queue_jobs import (
     RetryFailed,
     WorkerList,
 )
-from api.schemas.schedules import ChangeSchedule, CreateSchedule, ListSchedules, ScheduleResult
 from api.schemas.task_hash import RunTasks, RunTasksQuery, TaskDefinition
 from api.schemas.tasks import Export, ExportQuery, ListTasks, TaskList
 from api.schemas.webhooks import (
@@ -50,7 +52,6 @@ from api.schemas.webhooks import (
 )
 
 _JOB = Data[QueueJobDetail]
-_SCHEDULE = Data[ScheduleResult]
 _EXPORTS = ("text/csv", "application/x-ndjson")
 
 
@@ -66,6 +67,10 @@ def _post(
 
 def _patch(path: str, handler: Handler, given: type[BaseModel], result: type[BaseModel], summary: str) -> Route:
     return Route("PATCH", path, handler, summary, result, given, scope="write")
+
+
+def _put(path: str, handler: Handler, given: type[BaseModel], result: type[BaseModel], summary: str) -> Route:
+    return Route("PUT", path, handler, summary, result, given, scope="write")
 
 
 def _delete(path: str, handler: Handler, result: type[BaseModel], summary: str) -> Route:
@@ -117,6 +122,14 @@ ROUTES: tuple[Route, ...] = (
     _post("/v1/jobs/<job_id>/cancel", jobs.cancel_job, NoBody, JobResult, "Cancel a crawl job"),
     _get("/v1/jobs/<job_id>/tasks", tasks.list_tasks, TaskList, "List the tasks of a job", given=ListTasks),
     _get("/v1/jobs/<job_id>/export", export.export_tasks, Export, "Export tasks", given=ExportQuery, also=_EXPORTS),
+    _get(
+        "/v1/jobs/<job_id>/compare",
+        compare.compare_jobs,
+        ComparisonResult,
+        "Compare two crawls",
+        given=CompareJobs,
+        errors=(409,),
+    ),
     # task-hash dialect
     _get("/v1/tasks/<task_hash>", task_hash.get_task, TaskDefinition, "Get a task by its hash", etag=True),
     _get("/v1/runtasks", task_hash.list_run_tasks, RunTasks, "List a run's tasks", given=RunTasksQuery, errors=(404,)),
@@ -161,28 +174,25 @@ ROUTES: tuple[Route, ...] = (
     _post("/api/pages/<id>/crawl", domains.crawl_page, NoBody, _JOB, "Crawl a page", status=202),
     # webhooks
     *_WEBHOOKS,
-    # recurring crawls
+    # changes
     _get(
-        "/api/schedules",
-        schedules.list_schedules,
-        DataPage[ScheduleResult],
-        "List recurring crawls",
-        given=ListSchedules,
-        errors=(404,),
+        "/api/changes", changes.list_changes, DataPage[ChangeResult], "List changes", given=ListChanges, errors=(404,)
     ),
-    _post(
-        "/api/schedules",
-        schedules.create_schedule,
-        CreateSchedule,
-        _SCHEDULE,
-        "Crawl a domain again and again",
-        status=201,
-        errors=(404,),
+    _get("/api/changes/<id>", changes.get_change, Data[ChangeDetail], "Get a change with its diff", etag=True),
+    _get(
+        "/api/domains/<id>/changes-settings",
+        changes.get_change_settings,
+        Data[ChangeSettingsResult],
+        "What counts as a change",
+        etag=True,
     ),
-    _get("/api/schedules/<id>", schedules.get_schedule, _SCHEDULE, "Get a recurring crawl", etag=True),
-    _patch("/api/schedules/<id>", schedules.change_schedule, ChangeSchedule, _SCHEDULE, "Change a recurring crawl"),
-    _delete("/api/schedules/<id>", schedules.delete_schedule, _SCHEDULE, "End a recurring crawl"),
-    _post("/api/schedules/<id>/run", schedules.run_schedule, NoBody, _SCHEDULE, "Run one now", status=202),
+    _put(
+        "/api/domains/<id>/changes-settings",
+        changes.put_change_settings,
+        PutChangeSettings,
+        Data[ChangeSettingsResult],
+        "Say what counts as a change",
+    ),
     # public
     _get("/healthz", public.get_health, Health, "Liveness", scope=None),
     _get("/readyz", public.get_readiness, Readiness, "Readiness", scope=None, errors=(503,)),

@@ -8,6 +8,7 @@ import time
 
 import click
 
+from scheduler import changes
 from scheduler.cron import run_cron
 from scheduler.loop import Loop, steps
 from shared import telemetry
@@ -53,9 +54,9 @@ def run(settings: Settings) -> None:
     measures = Measures()
     flusher = Flusher(measures, redis)
     flusher.ensure()
-    loop = Loop(steps(store, queue, settings.retention_days), measures)
+    loop = Loop([*steps(store, queue, settings.retention_days), *changes.steps(store, settings)], measures)
     loop.start()
-    run_cron(queue, ended)
+    run_cron(redis, ended)
     loop.stop()
     flusher.stop()
     telemetry.stop()

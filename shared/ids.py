@@ -25,6 +25,7 @@ class Kind(IntEnum):
     TASK = 0x2B1
     PAGE = 0x3C2
     DELIVERY = 0x4D3
+    CHANGE = 0x5E4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class PublicId:
     """A decoded public id."""
 
     kind: Kind
-    #: milliseconds since the epoch: of the creation of the job (job, task), the domain (page) or the delivery
+    #: milliseconds since the epoch: of the creation of the job (job, task), of the domain (page), else of the thing itself
     ms: int
-    #: number of the job or delivery, packed task id, or the page's 62-bit URL key
+    #: number of the job, delivery or change, packed task id, or the page's 62-bit URL key
     body: int
 
 

@@ -59,6 +59,12 @@ class Settings:
     failed_ttl: int
     #: days after which an ended job is deleted; 0: never
     retention_days: int
+    #: snapshots kept of one page, the newest included
+    snapshots: int
+    #: days that a replaced snapshot is kept; 0: for ever
+    snapshot_days: int
+    #: days that a change is kept; 0: for ever
+    change_days: int
     #: requests per minute of one API key; 0: unlimited
     rate_limit: int
     log_level: str
@@ -110,6 +116,9 @@ class Settings:
             completed_ttl=env.integer("CRAWLYARD_COMPLETED_TTL", 600, 1, 31_536_000),
             failed_ttl=env.integer("CRAWLYARD_FAILED_TTL", 7 * 86_400, 60, 31_536_000),
             retention_days=env.integer("CRAWLYARD_RETENTION_DAYS", 180, 0, 36_500),
+            snapshots=env.integer("CRAWLYARD_SNAPSHOTS", 10, 1, 1_000),
+            snapshot_days=env.integer("CRAWLYARD_SNAPSHOT_DAYS", 90, 0, 36_500),
+            change_days=env.integer("CRAWLYARD_CHANGE_DAYS", 365, 0, 36_500),
             rate_limit=env.integer("CRAWLYARD_RATE_LIMIT", 1200, 0, 1_000_000),
             log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             log_format=env.choice("LOG_FORMAT", "TEXT", ("TEXT", "JSON")),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from shared import ids
+from shared.changes import Sighting, Watch
 from shared.models import Job
 from shared.states import CacheStatus, SourceType, TaskKind, TaskState
 
@@ -46,6 +47,8 @@ class Work:
     is_start: bool = False
     #: set when only the second (cache) request is left to do
     first: FirstRequest | None = None
+    #: what the page looked like the last time
+    watch: Watch = field(default_factory=Watch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class Finish:
     links: tuple[NewLink, ...] = ()
     source: SourceType = SourceType.LINK_CRAWL
     facts: PageFacts | None = None
+    #: what is new about the page since the last crawl
+    sighting: Sighting | None = None
     #: discovery: the origin it settled on
     origin: str | None = None
     #: set when nothing of the job can be crawled
@@ -98,14 +103,14 @@ class Finish:
         """Of the URLs that it found. A redirect is no link: its target is as far from the start as the page."""
         return self.work.depth + (self.state is not TaskState.SKIPPED)
 
-    def return_value(self, added: int) -> dict[str, object]:
+    def return_value(self, added: int, changed: bool) -> dict[str, object]:
         """What the queue keeps as the result of the job (API.md, `returnValue`)."""
         if self.work.kind is TaskKind.DISCOVER_PAGES:
             return {"pagesDiscovered": self.found, "pagesAdded": added}
         return {
             "statusCode": self.fetched.status_code,
             "responseTime": self.fetched.response_time,
-            "changed": False,
+            "changed": changed,
             "linksFound": self.found,
         }
 
@@ -193,3 +198,5 @@ class Verdict:
     added: int = 0
     #: whether max_pages leaves no room for more
     full: bool = False
+    #: a change of the page was recorded
+    changed: bool = False

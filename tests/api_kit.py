@@ -1,6 +1,7 @@
 """An API over a real store, driven without workers: what the tests of every door need."""
 
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import fakeredis
@@ -8,6 +9,7 @@ from redis import Redis
 
 from api import create_app
 from shared import ids, urls
+from shared.changes import ChangeType, Difference, Facts, Sighting, pack
 from shared.clock import SECOND, now_us
 from shared.queue import TaskQueue
 from shared.settings import Settings
@@ -108,9 +110,25 @@ class Api:
 
     def finish(self, uid: str, seq: int, state: TaskState = TaskState.COMPLETED, **values: Any) -> None:
         """Runs one page task of a job."""
-        finish = {name: values.pop(name) for name in ("error", "links", "facts", "found") if name in values}
+        finish = {name: values.pop(name) for name in ("error", "links", "facts", "found", "sighting") if name in values}
         fetched = Fetched(**({"status_code": 200, "response_time": 100, "bytes": 1000} | values))
         self.record(Finish(self.start(uid, seq), state, fetched, documents=1, **finish))
+
+    def see(self, uid: str, seq: int, text: str, difference: Difference | None = None) -> None:
+        """Completes a page task whose page says `text`; a change where it said something else before."""
+        work, raw = self.start(uid, seq), text.encode()
+        base = work.watch.fingerprint
+        new = difference or Difference(ChangeType.CONTENT, 0.5, pack(b"-a\n+b"))
+        sighting = Sighting(
+            base,
+            f"v.200.{text}.{text}",
+            Facts(200, title=text),
+            blake2b(raw, digest_size=16).digest(),
+            pack(raw),
+            len(raw),
+            difference=new if base else None,
+        )
+        self.record(Finish(work, TaskState.COMPLETED, Fetched(200, 100, 1000), sighting=sighting, documents=1))
 
     def fail(self, uid: str, seq: int, status_code: int = 404) -> None:
         self.finish(uid, seq, TaskState.FAILED, status_code=status_code, error=f"HTTP {status_code}")

@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from shared import scope, urls
 from shared.clock import now_us
 from shared.models import Job
 from shared.stages import Delay, Fetched, Finish, NewLink, Outcome, PageFacts, Work
 from shared.states import CacheStatus, JobMode, TaskState
-from workers import cache, turns, warming
+from workers import cache, observe, turns, warming
 from workers.errors import Cancelled, FetchError, RedirectRefused, one_line
 from workers.fetch import Response
 from workers.guide import fetch, is_on_its_hosts
@@ -68,7 +69,8 @@ def _judge(ctx: Runtime, work: Work, response: Response, halted: Callable[[], bo
     if isinstance(decision, RetryAt | SnoozeUntil):
         return Delay(work, decision.at_us, decision.reason, isinstance(decision, RetryAt), fetched)
     if isinstance(decision, Failed):
-        return Finish(work, TaskState.FAILED, fetched, error=decision.reason, documents=1)
+        seen = observe.refused(ctx, work, response.status_code)
+        return Finish(work, TaskState.FAILED, fetched, error=decision.reason, sighting=seen, documents=1)
     if _went_elsewhere(work, response):
         return _redirected(ctx, work, response, fetched, halted)
     return warming.first_request(_completed(ctx, work, response, fetched, halted), now_us(), random.random())
@@ -108,10 +110,11 @@ def _final(work: Work, response: Response) -> str:
 def _redirected(ctx: Runtime, work: Work, response: Response, fetched: Fetched, halted: Callable[[], bool]) -> Finish:
     """The page that redirects led to gets its own row, if it is part of the crawl."""
     target = _final(work, response)
+    seen = observe.redirected(ctx, work, response.history[-1].status_code, target)
     if work.job.options.mode is not JobMode.CRAWL or not is_on_its_hosts(work.job, target):
-        return Finish(work, TaskState.COMPLETED, fetched, documents=1)
+        return Finish(work, TaskState.COMPLETED, fetched, sighting=seen, documents=1)
     first = Fetched(response.history[0].status_code, fetched.response_time, cache_status=fetched.cache_status)
-    return _skipped(ctx, work, first, target, f"Redirects to {target}", halted)
+    return replace(_skipped(ctx, work, first, target, f"Redirects to {target}", halted), sighting=seen)
 
 
 def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, halted: Callable[[], bool]) -> Finish:
@@ -136,6 +139,7 @@ def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, h
         links=links,
         found=len(page.links) if page else 0,
         facts=_facts(response, page),
+        sighting=observe.completed(ctx, work, response, page),
         documents=1,
     )
 

@@ -45,6 +45,12 @@ class ParsedPage:
     content_hash: str
     #: the page was too large or too contorted to be read as a whole
     truncated: bool
+    #: as `<meta name=description>` has it
+    description: str | None = None
+    #: visible, a line for each piece of text; UTF-8
+    text: bytes = field(default=b"", repr=False)
+    #: without what is invisible; None where the page must not be parsed
+    tree: LexborHTMLParser | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(slots=True)
@@ -55,6 +61,7 @@ class _Found:
     title: str | None = None
     base: str | None = None
     canonical: str | None = None
+    description: str | None = None
     robots: set[str] = field(default_factory=set)
 
 
@@ -69,16 +76,16 @@ def parse_html(body: bytes, url: str, content_type: str | None) -> ParsedPage:
     utf8 = to_utf8(body[:MAX_HTML], content_type)
     truncated = len(body) > MAX_HTML
     if is_hostile(utf8):
-        return _page(_scan(utf8), url, utf8, True)
+        return _page(_scan(utf8), url, utf8, True, None)
     tree = LexborHTMLParser(utf8)
     found = _find(tree.css(_NODES))
     tree.strip_tags(_INVISIBLE)
     root = tree.body or tree.root
-    text = root.text() if root else ""
-    return _page(found, url, text.encode("utf-8", "replace"), truncated)
+    text = root.text(separator="\n") if root else ""
+    return _page(found, url, text.encode("utf-8", "replace"), truncated, tree)
 
 
-def _page(found: _Found, url: str, text: bytes, truncated: bool) -> ParsedPage:
+def _page(found: _Found, url: str, text: bytes, truncated: bool, tree: LexborHTMLParser | None) -> ParsedPage:
     resolver = Resolver(_base(found.base, url))
     links = () if found.robots & {"nofollow", "none"} else tuple(_resolved(found.refs, resolver))
     return ParsedPage(
@@ -88,6 +95,9 @@ def _page(found: _Found, url: str, text: bytes, truncated: bool) -> ParsedPage:
         noindex=not found.robots.isdisjoint({"noindex", "none"}),
         content_hash=blake2b(text.translate(None, _SPACE), digest_size=16).hexdigest(),
         truncated=truncated,
+        description=found.description,
+        text=text,
+        tree=tree,
     )
 
 
@@ -115,8 +125,15 @@ def _note(found: _Found, tag: str | None, attrs: dict[str, str | None], node: Le
         found.base = found.base or href
     elif tag == "title":
         found.title = found.title or node.text()
-    elif tag == "meta" and (attrs.get("name") or "").strip().lower() == "robots":
-        found.robots |= {word.strip().lower() for word in (attrs.get("content") or "").split(",")}
+    elif tag == "meta":
+        _note_meta(found, (attrs.get("name") or "").strip().lower(), attrs.get("content") or "")
+
+
+def _note_meta(found: _Found, name: str, content: str) -> None:
+    if name == "robots":
+        found.robots |= {word.strip().lower() for word in content.split(",")}
+    elif name == "description":
+        found.description = found.description or content
 
 
 def _note_link(found: _Found, href: str, rel: set[str]) -> None:

@@ -19,7 +19,8 @@ VERBS = {
     "migrate": "api.cli.processes",
     "jobs": "api.cli.lists",
     "stats": "api.cli.lists",
-    "schedules": "api.cli.schedules",
+    "changes": "api.cli.changes",
+    "compare": "api.cli.changes",
     "keys": "api.cli.keys",
     "doctor": "api.cli.doctor",
 }

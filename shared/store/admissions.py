@@ -6,10 +6,11 @@ from typing import Any
 from sqlalchemy import bindparam, update
 
 from shared import ids
+from shared.changes import Watch
 from shared.models import Job
 from shared.stages import Admission, Fetched, FirstRequest, Work
 from shared.states import UNCACHED, CacheStatus, JobState, SourceType, TaskKind, TaskState
-from shared.store import jobs
+from shared.store import changes, jobs
 from shared.store.ledger import Ledger
 from shared.store.tables import jobs as jobs_table
 from shared.store.tables import tasks
@@ -42,20 +43,27 @@ def admit(ledger: Ledger, rows: dict[int, Any], admissions: Sequence[Admission],
         ledger.conn.execute(_START, {"ids": sorted(started), "now": ledger.now, "until": until})
         _start_jobs(ledger, [rows[i] for i in started])
     loaded = jobs.load(ledger.conn, {ids.job_of(i) for i in started})
+    watched = _watched(ledger, [rows[i] for i in started], loaded)
     works: list[Work | None] = []
     for a in admissions:
         # a task that was taken twice from the queue in one batch runs once
         row = rows[a.task_id] if a.task_id in started else None
         started.discard(a.task_id)
-        works.append(_work(row, loaded[row.job_id], row.id in reopened) if row is not None else None)
+        works.append(_work(row, loaded[row.job_id], row.id in reopened, watched) if row is not None else None)
     return works
+
+
+def _watched(ledger: Ledger, rows: Sequence[Any], loaded: dict[int, Job]) -> dict[changes.PageKey, Watch]:
+    """What is known of the pages that are about to be fetched."""
+    keys = [(loaded[row.job_id].domain.id, row.url_hash) for row in rows if row.kind == TaskKind.CRAWL_PAGE]
+    return changes.watch(ledger.conn, keys) if keys else {}
 
 
 def _has_failed(row: Any) -> bool:
     return row is not None and row.state == TaskState.FAILED
 
 
-def _work(row: Any, job: Job, reopened: bool) -> Work:
+def _work(row: Any, job: Job, reopened: bool, watched: dict[changes.PageKey, Watch]) -> Work:
     return Work(
         id=row.id,
         kind=TaskKind(row.kind),
@@ -67,6 +75,7 @@ def _work(row: Any, job: Job, reopened: bool) -> Work:
         depth=row.depth or 0,
         is_start=row.source_type == SourceType.MANUAL,
         first=None if reopened else _first_request(row),
+        watch=watched.get((job.domain.id, row.url_hash), Watch()),
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, update
 from shared import ids
 from shared.stages import Delay, Finish, Found, Outcome, Recheck, Release, Verdict, Work
 from shared.states import TaskKind, TaskState
-from shared.store import links
+from shared.store import changes, links
 from shared.store.ledger import Ledger
 from shared.store.tables import pages, tasks
 
@@ -25,18 +25,24 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     _recheck(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Recheck)])
     _delay(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Delay)])
     _release(ledger, [o.work.id for o in live if isinstance(o, Release)])
+    changed = changes.record(ledger, [(o, rows[o.work.id]) for o in _first_requests(live)])
     for o in live:
         if isinstance(o, Finish | Found) and o.origin:
             ledger.account(o.work.job.id).origin = o.origin
     _note_found(ledger, [o for o in live if isinstance(o, Found)])
     found = [o.first if isinstance(o, Recheck) else o for o in live]
     added = links.admit(ledger, [o for o in found if isinstance(o, Finish | Found) and o.links])
-    return [_verdict(ledger, o, ok, added) for o, ok in zip(outcomes, valid, strict=True)]
+    return [_verdict(ledger, o, ok, added, changed) for o, ok in zip(outcomes, valid, strict=True)]
 
 
-def _verdict(ledger: Ledger, o: Outcome, ok: bool, added: dict[int, int]) -> Verdict:
+def _verdict(ledger: Ledger, o: Outcome, ok: bool, added: dict[int, int], changed: set[int]) -> Verdict:
     full = ok and ledger.account(o.work.job.id).is_full(o.work.job.options.max_pages)
-    return Verdict(ok, added.get(o.work.id, 0), full)
+    return Verdict(ok, added.get(o.work.id, 0), full, ok and o.work.id in changed)
+
+
+def _first_requests(live: Sequence[Outcome]) -> list[Finish]:
+    """What the pages' own requests brought, whether a second one follows or not."""
+    return [o.first if isinstance(o, Recheck) else o for o in live if isinstance(o, Finish | Recheck)]
 
 
 def _is_current(row: Any, work: Work) -> bool:

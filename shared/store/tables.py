@@ -76,6 +76,8 @@ pages = Table(
     Column("etag", Text),
     Column("last_modified", Text),
     Column("removed_at", Big),
+    #: of its newest snapshot (workers/changes.py)
+    Column("fingerprint", Text),
 )
 
 jobs = Table(

@@ -19,13 +19,13 @@ def api(sqlite_url: str) -> Api:
 
 def ids_of(api: Api) -> dict[str, str]:
     """One thing of each kind that `acme` owns, by the start of the path that names it."""
-    uid = api.crawl(["/"])
+    api.see(api.crawl(["/"]), 2, "before")
+    uid = api.crawl(["/", "/other"])
+    api.see(uid, 2, "after")
     task = api.get(f"/v1/jobs/{uid}/tasks")["tasks"][0]["id"]
     queue_job = api.get(f"/api/jobs/{task}")["data"]
     hook = api.post("/api/webhooks", {"url": "https://192.31.196.7/", "events": ["job.failed"]}, 201)["data"]["id"]
-    schedule = api.post("/api/schedules", {"domainId": queue_job["domainId"], "cron": "0 0 * * *"}, 201)["data"]["id"]
     return {
-        "/api/schedules": schedule,
         "/api/webhooks": hook,
         "<delivery_id>": api.post(f"/api/webhooks/{hook}/test", {}, 202)["data"]["id"],
         "/v1/jobs": uid,
@@ -33,6 +33,7 @@ def ids_of(api: Api) -> dict[str, str]:
         "/api/jobs": task,
         "/api/domains": queue_job["domainId"],
         "/api/pages": queue_job["pageId"],
+        "/api/changes": api.get("/api/changes")["data"][0]["id"],
     }
 
 
@@ -64,7 +65,7 @@ def test_the_owner_is_answered(api: Api, route: Route) -> None:
     assert answer.status_code in (route.status, 409)
 
 
-@pytest.mark.parametrize("path", ["/v1/jobs", "/api/jobs", "/api/domains", "/api/webhooks", "/api/schedules"])
+@pytest.mark.parametrize("path", ["/v1/jobs", "/api/jobs", "/api/domains", "/api/webhooks", "/api/changes"])
 def test_lists_hold_ones_own_things_only(api: Api, path: str) -> None:
     ids_of(api)
     answer = api.call("GET", path, secret=api.key("other")).json
@@ -73,7 +74,12 @@ def test_lists_hold_ones_own_things_only(api: Api, path: str) -> None:
 
 def test_filters_by_foreign_ids_find_nothing(api: Api) -> None:
     owned, other = ids_of(api), api.key("other")
-    for path in (f"/v1/runtasks?run={owned['/v1/jobs']}", f"/api/jobs?domainId={owned['/api/domains']}"):
+    for path in (
+        f"/v1/runtasks?run={owned['/v1/jobs']}",
+        f"/api/jobs?domainId={owned['/api/domains']}",
+        f"/api/changes?domainId={owned['/api/domains']}",
+        f"/api/changes?pageId={owned['/api/pages']}",
+    ):
         assert api.call("GET", path, secret=other).status_code == 404
 
 
