@@ -9,28 +9,81 @@ _KNOWN = re.compile(
     r"|koi8-?[ru]|big5(?:-hkscs)?|gb2312|gbk|gb18030|hz-gb-2312|euc-?(?:jp|kr|cn)|shift[-_]?jis|sjis|iso-2022-jp"
     r"|macintosh|x-mac-cyrillic|tis-620|ks_c_5601-1987"
 ).fullmatch
-_HEADER = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.I).search
-_META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]{1,40})", re.I).search
+#: of a Content-Type (MIME Sniffing, 4.4): name, value in quotes, value without
+_PARAMETER = re.compile(r""";\s*+([^=;,"\s]++)=(?:"((?:[^"\\]|\\.)*+)"\s*+|([^;,"]*+))(?=[;,]|$)""").finditer
+#: a comment, or a tag with its attributes; what is in quotes is neither
+_TOKEN = re.compile(
+    rb"""<!--(?:.*?-->|.*)|<(/?[a-z][^\s/>]*+)((?:[^>"']++|"[^"]*+"|'[^']*+')*+)>""", re.I | re.S
+).finditer
+_ATTRIBUTE = re.compile(rb"""([^\s/>=]++)\s*+(?:=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>]++)))?""").finditer
+_IN_CONTENT = re.compile(rb"charset\s*+=\s*+[\"']?([^\s\"';]+)", re.I).search
+_XML = re.compile(rb"""\s*+<\?xml\s[^>]{0,200}?encoding\s*+=\s*+["']([^"'>]{1,40})["']""").match
+#: bytes in which a page may say its encoding (HTML, 13.2.3.2)
+_HEAD = 1024
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-#: the labels that browsers read as Windows-1252
-_WESTERN = frozenset({"iso8859-1", "ascii"})
+#: what the labels mean by the Encoding Standard, where Python takes them more narrowly
+_WIDER = {
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+    "iso8859-9": "cp1254",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "euc_kr": "cp949",
+    "shift_jis": "cp932",
+    "utf-16": "utf-16-le",
+}
 
 
 def to_utf8(body: bytes, content_type: str | None) -> bytes:
     """`body` as valid UTF-8; what cannot be decoded becomes U+FFFD. Never raises."""
+    name, mark = encoding_of(body, content_type)
+    return _recoded(body[mark:], name)
+
+
+def encoding_of(body: bytes, content_type: str | None) -> tuple[str, int]:
+    """(Python's name of the encoding, bytes of the byte order mark)."""
     for bom, marked in _BOMS:
         if body.startswith(bom):
-            return _recoded(body[len(bom) :], marked)
-    match = _HEADER(content_type) if content_type else None
-    name = _codec(match[1]) if match else None
-    return _recoded(body, name or _from_meta(body) or "utf-8")
+            return marked, len(bom)
+    return _from_header(content_type or "") or _from_head(body[:_HEAD]) or "utf-8", 0
 
 
-def _from_meta(body: bytes) -> str | None:
-    match = _META(body[:1024])
-    name = _codec(match[1].decode("ascii", "replace")) if match else None
-    # A meta element that can be read is not UTF-16, whatever it says (HTML, 13.2.3.2).
+def _from_header(content_type: str) -> str | None:
+    for name, quoted, bare in _parameters(content_type[:_HEAD]):
+        if name.lower() == "charset" and (codec := _codec(quoted or bare)):
+            return codec
+    return None
+
+
+def _parameters(content_type: str) -> list[tuple[str, str, str]]:
+    return [(m[1], m[2] or "", (m[3] or "").strip()) for m in _PARAMETER(f";{content_type}")]
+
+
+def _from_head(head: bytes) -> str | None:
+    declared = _XML(head)
+    name = _label(declared[1]) if declared else None
+    if name is None and b"charset" in head.lower():
+        name = next(filter(None, map(_from_tag, _TOKEN(head))), None)
+    # What can be read so far is not UTF-16, whatever it says (HTML, 13.2.3.2).
     return None if name and name.startswith("utf-16") else name
+
+
+def _from_tag(token: re.Match[bytes]) -> str | None:
+    """The encoding that a `<meta>` declares: the first of each attribute counts."""
+    if (token[1] or b"").lower() != b"meta":
+        return None
+    found: dict[bytes, bytes] = {}
+    for name, double, single, bare in (m.groups(b"") for m in _ATTRIBUTE(token[2])):
+        found.setdefault(name.lower(), double or single or bare)
+    content = _IN_CONTENT(found.get(b"content", b""))
+    is_type = found.get(b"http-equiv", b"").strip().lower() == b"content-type"
+    return _label(found.get(b"charset", b"")) or (_label(content[1]) if is_type and content else None)
+
+
+def _label(text: bytes) -> str | None:
+    return _codec(text.decode("ascii", "replace").strip())
 
 
 def _codec(label: str) -> str | None:
@@ -41,7 +94,7 @@ def _codec(label: str) -> str | None:
         name = codecs.lookup(label).name
     except LookupError:
         return None
-    return "cp1252" if name in _WESTERN else name
+    return _WIDER.get(name, name)
 
 
 def _recoded(body: bytes, name: str) -> bytes:

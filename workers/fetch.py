@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from ssl import SSLContext
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from requests import PreparedRequest, RequestException
 from urllib3.exceptions import HTTPError
@@ -30,6 +31,7 @@ from workers.sockets import Flight, LeanAdapter
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 65_536
+_ASCII = "".join(map(chr, range(128)))
 #: of one header's value, as kept; over MAX_URL, so that a cut Location is never followed
 _MAX_VALUE = MAX_URL + 8
 #: read and counted, but not kept
@@ -265,8 +267,8 @@ def _response(url: str, answer: _Answer, call: _Call, hops: tuple[Hop, ...]) -> 
 
 
 def _as_utf8(header: str) -> str:
-    """Locations come as raw UTF-8, which http.client reads as latin-1."""
+    """Locations come as raw UTF-8, which http.client reads as latin-1; other bytes stay what they are, escaped."""
     try:
         return header.encode("latin-1").decode()
     except UnicodeError:
-        return header
+        return quote(header, safe=_ASCII, encoding="latin-1", errors="replace")

@@ -122,7 +122,9 @@ def _note(found: _Found, tag: str | None, attrs: dict[str, str | None], node: Le
     if tag == "link" and href:
         _note_link(found, href, _tokens(attrs.get("rel")))
     elif tag == "base":
-        found.base = found.base or href
+        # The first one with an href counts (HTML, 4.2.3), even an empty one.
+        if found.base is None and "href" in attrs:
+            found.base = href or ""
     elif tag == "title":
         found.title = found.title or node.text()
     elif tag == "meta":

@@ -1,6 +1,7 @@
 """robots.txt by RFC 9309: what may be fetched, how fast, and where the sitemaps are."""
 
 import math
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -23,6 +24,15 @@ MAX_DELAY = 3_600.0
 #: seconds that a failure is remembered, so that a crawl's tasks do not each wait for it
 FAILURE_TTL = 10.0
 
+#: what Protego reads, misspellings included. Any other line would end a group there (RFC 9309, 2.1: it must not)
+_FIELDS = (
+    r"user-agent|useragent|user agent|allow|disallow|dissallow|dissalow|disalow|diasllow|disallaw"
+    r"|sitemap|sitemaps|site-map|crawl-delay|crawl delay|request-rate|request rate|visit-time|visit time|host"
+)
+_UNKNOWN = re.compile(rf"^[ \t]*+(?!(?:{_FIELDS})[ \t]*+:)[a-z][a-z-]*+[ \t]*+:[^\r\n]*+", re.I | re.M)
+#: the token ends at the first space or slash, as Google reads it
+_AGENT = re.compile(r"^[ \t]*+user[ -]?agent[ \t]*+:[ \t]*+([^\s/#]++)[^\r\n]*+", re.I | re.M)
+
 
 class RobotsRules:
     """What one robots.txt says to us."""
@@ -30,7 +40,7 @@ class RobotsRules:
     def __init__(self, text: str, user_agent: str) -> None:
         """`user_agent` is the header we send; its product token selects the group (RFC 9309, 2.2.1)."""
         token = user_agent.partition("/")[0].strip() or user_agent
-        parsed = Protego.parse(_affordable(text))
+        parsed = Protego.parse(_affordable(_AGENT.sub(r"User-agent: \1", _UNKNOWN.sub("", text))))
         self.sitemaps: tuple[str, ...] = tuple(parsed.sitemaps)[:MAX_SITEMAPS]
         #: seconds between two requests, None where nothing is said
         self.crawl_delay: float | None = _bounded(parsed.crawl_delay(token))

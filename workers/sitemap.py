@@ -198,9 +198,9 @@ def _from_xml(first: bytes, chunks: Iterator[bytes]) -> Iterator[tuple[bool, str
 def _items(parser: Any) -> Iterator[tuple[bool, str]]:
     for _, item in parser.read_events():
         kind = _name(item)
-        for child in item:
-            url = _url(kind, child)
-            if url and len(url) <= MAX_URL:
+        found = [url for child in item if (url := _url(kind, child))]
+        for url in found or _instead(kind, item):
+            if len(url) <= MAX_URL:
                 yield kind == "sitemap", url
         item.clear()
         while item.getprevious() is not None:  # or the tree grows with the file
@@ -220,3 +220,16 @@ def _url(kind: str, child: Any) -> str | None:
     if name != "link" or child.get("rel", "alternate") != "alternate":
         return None
     return (child.get("href") or child.text or "").strip()
+
+
+def _instead(kind: str, item: Any) -> list[str]:
+    """What names the page of an entry that has no link: an RSS item's guid (RSS 2.0), the bare text of an index's."""
+    if kind == "sitemap":
+        return _absolute([item.text])
+    if kind != "item":
+        return []
+    return _absolute(c.text for c in item if _name(c) == "guid" and c.get("isPermaLink", "true") == "true")
+
+
+def _absolute(texts: Iterable[str | None]) -> list[str]:
+    return [url for text in texts if (url := (text or "").strip()).startswith(("http://", "https://"))]

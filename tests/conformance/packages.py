@@ -1,7 +1,9 @@
-"""Documentation sites out of Debian packages, fetched when asked for and kept in a cache folder."""
+"""Debian packages and source distributions from PyPI, fetched when asked for and kept in a cache folder."""
 
 import os
 import subprocess
+import sys
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +34,41 @@ def unpacked(package: Package) -> Path:
     """The folder to serve. Raises Missing when apt cannot fetch the package."""
     root = CACHE / package.name
     if not (root / package.folder).is_dir():
-        root.mkdir(parents=True, exist_ok=True)
-        _run(["apt-get", "download", "-qq", package.name], root)
-        for archive in root.glob("*.deb"):
-            _run(["dpkg", "-x", archive.name, "."], root)
-            archive.unlink()
+        _unpack_debian(package.name, root)
     return root / package.folder
+
+
+def _unpack_debian(name: str, root: Path) -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    _run(["apt-get", "download", "-qq", name], root)
+    for archive in root.glob("*.deb"):
+        _run(["dpkg", "-x", archive.name, "."], root)
+        archive.unlink()
+
+
+def debian_file(package: str, path: str) -> Path:
+    """One file of a Debian package, by its end. Raises Missing when apt cannot fetch the package."""
+    root = CACHE / package
+    if not root.is_dir():
+        _unpack_debian(package, root)
+    found = sorted(root.glob(path))
+    if not found:
+        raise Missing(f"{package} has no {path}")
+    return found[-1]
+
+
+def sdist(name: str, version: str) -> Path:
+    """The folder of a source distribution from PyPI. Raises Missing when pip cannot fetch it."""
+    folder = CACHE / f"{name}-{version}"
+    if not folder.is_dir():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", name, "--dest", "."]
+        _run([*pip, f"{name}=={version}"], CACHE)
+        archive = CACHE / f"{name}-{version}.tar.gz"
+        with tarfile.open(archive) as tar:
+            tar.extractall(CACHE, filter="data")
+        archive.unlink()
+    return folder
 
 
 def _run(command: list[str], folder: Path) -> None:

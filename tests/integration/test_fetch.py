@@ -230,14 +230,20 @@ def test_a_server_without_tls_is_a_tls_error(fetcher: Fetcher) -> None:
 
 
 def test_redirects_are_followed_and_recorded(fetcher: Fetcher) -> None:
-    pages = {"/a": redirect("b"), "/b": redirect("/ü?x=1", 301), "/%C3%BC?x=1": html("End")}
-    with Site(pages) as site:
+    with Site({"/a": redirect("b"), "/b": redirect("/c?x=1#y", 301), "/c?x=1": html("End")}) as site:
         response = fetcher.get(site.url("/a"))
-        assert response.url == site.url("/%C3%BC?x=1")
+        assert response.url == site.url("/c?x=1")
         assert [(hop.status_code, hop.location) for hop in response.history] == [
             (302, site.url("/b")),
-            (301, site.url("/%C3%BC?x=1")),
+            (301, site.url("/c?x=1")),
         ]
+
+
+@pytest.mark.parametrize(("raw_path", "path"), [("/ü".encode(), "/%C3%BC"), (b"/\xfc%41", "/%FCA")])
+def test_bytes_in_a_location_are_those_asked_for(fetcher: Fetcher, raw_path: bytes, path: str) -> None:
+    answer = raw(b"HTTP/1.1 302 Found\r\nLocation: " + raw_path + b"\r\nContent-Length: 0\r\n\r\n")
+    with Site({"/": answer, path: html("End")}) as site:
+        assert fetcher.get(site.url()).url == site.url(path)
 
 
 def test_redirects_can_be_left_alone(fetcher: Fetcher) -> None:

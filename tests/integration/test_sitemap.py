@@ -62,6 +62,18 @@ def test_indexes_are_followed_three_deep(fetcher: Fetcher) -> None:
     assert len(problems) == 2
 
 
+def test_an_index_without_loc_is_read(fetcher: Fetcher) -> None:
+    body = xml(f"<sitemapindex {NS}><sitemap> {{origin}}/1 </sitemap></sitemapindex>")
+    assert read(fetcher, {"/s.xml": body, "/1": urlset("/a")}) == (["/a"], [])
+
+
+def test_files_that_cannot_be_fetched_are_given_up(fetcher: Fetcher) -> None:
+    pages = {"/s.xml": index(*(f"/{i}" for i in range(9))), **{f"/{i}": sites.reset() for i in range(9)}}
+    _, problems = read(fetcher, pages)
+    assert len(problems) == 6
+    assert problems[-1] == "Gave up after 5 files that could not be fetched"
+
+
 def test_the_number_of_files_is_bounded(fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sitemap, "MAX_FILES", 3)
     pages = {"/s.xml": index(*(f"/{i}" for i in range(9))), **{f"/{i}": urlset(f"/p{i}") for i in range(9)}}
@@ -81,6 +93,8 @@ def test_the_number_of_files_is_bounded(fetcher: Fetcher, monkeypatch: pytest.Mo
         b"<urlset><url><loc> http://e.com/a </loc></url><url><loc>http://e.com/b</loc></url></urlset>",
         b"<u:urlset xmlns:u='http://wrong'><u:url><u:loc>http://e.com/a</u:loc><i:image xmlns:i='x'><i:loc>http://no"
         b"</i:loc></i:image></u:url><u:url><u:loc>http://e.com/b</u:loc></u:url></u:urlset>",
+        b"<rss><channel><item><guid>http://e.com/a</guid></item><item><guid isPermaLink='false'>http://no</guid></item>"
+        b"<item><guid isPermaLink='true'>http://e.com/b</guid></item></channel></rss>",
         b"<rss><channel><link>http://no</link><item><link>http://e.com/a</link></item>"
         b"<item><link>http://e.com/b</link></item></channel></rss>",
         b"<feed xmlns='http://www.w3.org/2005/Atom'><link href='http://no'/><entry><link href='http://e.com/a'/>"

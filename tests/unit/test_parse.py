@@ -85,12 +85,33 @@ def test_the_hash_is_of_the_visible_text() -> None:
         ("\ufeff<title>ü</title>".encode(), "text/html; charset=latin1"),
         ("\ufeff<title>ü</title>".encode("utf-16"), None),
         (b"<meta charset=windows-1252><title>\xfc</title>", "text/html"),
+        (b"<!-- <meta charset=koi8-r> --><meta charset=windows-1252><title>\xfc</title>", "text/html"),
+        (b"<meta name=x content='charset=koi8-r'><title>\xc3\xbc</title>", "text/html"),
+        (b"<?xml version='1.0' encoding='latin1'?><title>\xfc</title>", "text/html"),
+        ("<title>ü</title>".encode(), 'text/html; x="; charset=koi8-r"; charset=UTF-8'),
         (b"<meta charset='utf-16'><title>\xc3\xbc</title>", "text/html; charset=nonsense"),
         ("<title>ü</title>".encode("utf-16-le"), 'text/html;charset="utf-16le"'),
     ],
 )
 def test_charsets(body: bytes, content_type: str | None) -> None:
     assert parse(body, content_type).title == "ü"
+
+
+@pytest.mark.parametrize(
+    ("label", "raw", "text"),
+    [
+        ("gb2312", b"\xa8D", "―"),
+        ("big5", b"\xf9\xda", "恒"),
+        ("euc-kr", b"\x8c\x63", "똠"),
+        ("shift_jis", b"\x87\x40", "①"),
+    ],
+)
+def test_labels_mean_what_they_mean_on_the_web(label: str, raw: bytes, text: str) -> None:
+    assert parse(b"<title>" + raw + b"</title>", f"text/html; charset={label}").title == text
+
+
+def test_an_empty_base_counts_as_the_first() -> None:
+    assert parse("<base href=''><base href='http://f.com/'><a href=x>").links == ("http://e.com/dir/x",)
 
 
 @pytest.mark.parametrize("charset", ["punycode", "unicode_escape", "zlib", "idna", "undefined", "cp99999", "ascii"])
