@@ -33,7 +33,7 @@ class PublicId:
     """A decoded public id."""
 
     kind: Kind
-    #: milliseconds since the epoch: of the creation of the job (job, task), of the domain (page), else of the thing itself
+    #: milliseconds since the epoch: of the creation of the job (job, task), the domain (page), else of the thing itself
     ms: int
     #: number of the job, delivery or change, packed task id, or the page's 62-bit URL key
     body: int
