@@ -16,6 +16,7 @@ from api import (
     public,
     queue_jobs,
     queues,
+    schedules,
     task_hash,
     tasks,
     webhooks,
@@ -40,6 +41,7 @@ from api.schemas.queue_jobs import (
     RetryFailed,
     WorkerList,
 )
+from api.schemas.schedules import ChangeSchedule, CreateSchedule, ListSchedules, ScheduleResult
 from api.schemas.task_hash import RunTasks, RunTasksQuery, TaskDefinition
 from api.schemas.tasks import Export, ExportQuery, ListTasks, TaskList
 from api.schemas.webhooks import (
@@ -52,6 +54,7 @@ from api.schemas.webhooks import (
 )
 
 _JOB = Data[QueueJobDetail]
+_SCHEDULE = Data[ScheduleResult]
 _EXPORTS = ("text/csv", "application/x-ndjson")
 
 
@@ -193,6 +196,28 @@ ROUTES: tuple[Route, ...] = (
         Data[ChangeSettingsResult],
         "Say what counts as a change",
     ),
+    # recurring crawls
+    _get(
+        "/api/schedules",
+        schedules.list_schedules,
+        DataPage[ScheduleResult],
+        "List recurring crawls",
+        given=ListSchedules,
+        errors=(404,),
+    ),
+    _post(
+        "/api/schedules",
+        schedules.create_schedule,
+        CreateSchedule,
+        _SCHEDULE,
+        "Crawl a domain again and again",
+        status=201,
+        errors=(404,),
+    ),
+    _get("/api/schedules/<id>", schedules.get_schedule, _SCHEDULE, "Get a recurring crawl", etag=True),
+    _patch("/api/schedules/<id>", schedules.change_schedule, ChangeSchedule, _SCHEDULE, "Change a recurring crawl"),
+    _delete("/api/schedules/<id>", schedules.delete_schedule, _SCHEDULE, "End a recurring crawl"),
+    _post("/api/schedules/<id>/run", schedules.run_schedule, NoBody, _SCHEDULE, "Run one now", status=202),
     # public
     _get("/healthz", public.get_health, Health, "Liveness", scope=None),
     _get("/readyz", public.get_readiness, Readiness, "Readiness", scope=None, errors=(503,)),

@@ -56,7 +56,7 @@ def run(settings: Settings) -> None:
     flusher.ensure()
     loop = Loop([*steps(store, queue, settings.retention_days), *changes.steps(store, settings)], measures)
     loop.start()
-    run_cron(redis, ended)
+    run_cron(queue, ended)
     loop.stop()
     flusher.stop()
     telemetry.stop()

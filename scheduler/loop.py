@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from scheduler.reconcile import reconcile
+from shared import schedules
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
 from shared.measures import STEPS, Measures
@@ -141,6 +143,9 @@ def steps(store: Store, queue: TaskQueue, retention_days: int) -> list[Step]:
         Step("deliveries", 1.0, lambda: dispatch_deliveries(store, queue)),
         Step("recover", 2.0, Recovery(store, queue)),
         Step("delayed", 15.0, lambda: remember_delayed(store, queue)),
+        Step("overdue", 0.5, lambda: schedules.start_overdue(store, queue)),
+        Step("waiting", 1.0, lambda: schedules.start_waiting(store, queue)),
+        Step("timetable", 60.0, lambda: reconcile(store, queue)),
         Step("fold", 1.0, lambda: fold(store)),
         Step("reap", 5.0, lambda: queue.reap(time.time())),
         Step("clean", 30.0, queue.clean),

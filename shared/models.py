@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from shared import ids
-from shared.states import DeliveryState, JobMode, JobState
+from shared.recurrence import Recurrence
+from shared.states import ACTIVE_JOB, DeliveryState, JobMode, JobState, Missed, Overlap, RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +179,65 @@ class Delivery:
     def uid(self) -> str:
         """Public id."""
         return str(ids.encode(ids.Kind.DELIVERY, self.created_at // 1000, self.id))
+
+
+@dataclass(frozen=True, slots=True)
+class LastJob:
+    """The newest job of a schedule."""
+
+    id: int
+    uid: str
+    state: JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A recurring crawl of a domain. Times in microseconds."""
+
+    id: int
+    uid: str
+    domain: Domain
+    rule: Recurrence
+    #: JSON: the crawl's options as they were given, by name
+    options: str
+    overlap: Overlap
+    missed: Missed
+    #: seconds that a run may start late, by chance
+    jitter: int
+    is_paused: bool
+    #: when the next run is due; None while paused
+    next_run_at: int | None
+    #: when it is started: that and its jitter
+    fire_at: int | None
+    #: the run that waits for the last one to end
+    waiting_due: int | None
+    last_run_at: int | None
+    last_status: RunStatus | None
+    #: why the last run was not started
+    last_error: str | None
+    last_job: LastJob | None
+    created_at: int
+    updated_at: int
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the last run still goes."""
+        return self.last_job is not None and self.last_job.state in ACTIVE_JOB
+
+    @property
+    def due(self) -> "Due | None":
+        """The next run; None while there is none."""
+        if self.next_run_at is None or self.fire_at is None:
+            return None
+        return Due(self.uid, self.next_run_at, self.fire_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A run of a schedule that is to come. Times in microseconds."""
+
+    schedule_uid: str
+    #: when it is due, which names it
+    due: int
+    #: when it is started: that and its jitter
+    fire_at: int

@@ -137,6 +137,11 @@ class TaskQueue:
         jobs = [(d, DEFAULT_QUEUE, data_of(DELIVER, d), description_of(DELIVER, d), *rest) for d in deliveries]
         return sum(self._call(self._enqueue, header + [v for job in part for v in job]) for part in _chunks(jobs))
 
+    def enqueue_call(self, job_id: str, function: str, *args: Any) -> bool:
+        """Puts a job that is no task into the default queue, unless it is alive there already; whether it did."""
+        fields = (job_id, DEFAULT_QUEUE, data_of(function, *args), description_of(function, str(args[0])), 180)
+        return bool(self._call(self._enqueue, [RQ_KEY_PREFIX, _iso_now(), "1", *fields, *self._ttls, 0]))
+
     def schedule(self, dispatches: Iterable[Dispatch], at: int) -> None:
         """Registers tasks as delayed until a moment (microseconds)."""
         due = -(-at // SECOND)

@@ -103,3 +103,36 @@ class DeliveryState(IntEnum):
     DELIVERED = 1
     FAILED = 2
     PENDING = 3
+
+
+class Overlap(IntEnum):
+    """What a recurring crawl does when its last run still goes."""
+
+    #: leave this run out
+    SKIP = 1
+    #: start when the last one has ended; one run waits at most
+    QUEUE = 2
+    #: cancel the last one
+    CANCEL = 3
+
+
+class Missed(IntEnum):
+    """What becomes of runs that were due in an outage."""
+
+    #: one run makes up for all of them
+    ONE = 1
+    NONE = 2
+
+
+class RunStatus(IntEnum):
+    """What became of a run of a schedule."""
+
+    STARTED = 1
+    #: the last run still went
+    SKIPPED = 2
+    #: it starts when the last run has ended
+    WAITING = 3
+    #: it was due in an outage
+    MISSED = 4
+    #: it could not be started
+    FAILED = 5

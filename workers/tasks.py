@@ -8,13 +8,10 @@ from typing import Any
 
 from rq import get_current_job
 
-from shared import ids
-from shared import jobs as use_cases
-from shared.models import JobOptions
+from shared import ids, schedules
 from shared.queue import ROUTES
 from shared.stages import Admission, Delay, Finish, Outcome, Recheck, Release, Verdict, Work
 from shared.states import TaskKind, TaskState
-from shared.store.jobs import FirstTask
 from workers import crawl, discover, runtime, webhooks
 from workers.executions import Halt
 from workers.results import Dropped, Later, Released, TaskFailed
@@ -36,12 +33,13 @@ def discover_pages(task: str) -> Any:
     return _run(task, TaskKind.DISCOVER_PAGES)
 
 
-def start_crawl(organisation_id: int, domain: str, options: dict[str, Any] | None = None) -> str:
-    """Starts a recurring crawl; the job's public id. Raises InvalidUrl, StoreUnavailable."""
+def start_crawl(schedule: str, due: int) -> str | None:
+    """Starts the run of a recurring crawl that is due then (microseconds); its job's public id.
+
+    None when there is nothing to start any more. Raises StoreUnavailable.
+    """
     ctx = runtime.current()
-    chosen = JobOptions.from_dict({"source_type": "scheduler", "source_detail": "recurring", **(options or {})})
-    job, _ = use_cases.submit_crawl(ctx.store, ctx.queue, organisation_id, domain, chosen, FirstTask())
-    return job.uid
+    return schedules.fire(ctx.store, ctx.queue, schedule, due)
 
 
 def deliver(delivery: str) -> str:

@@ -42,6 +42,14 @@ class Client:
         """The JSON answer to a POST. Raises ApiError when refused, Unavailable when there is no answer."""
         return self._call("POST", path, json=body or {})
 
+    def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The JSON answer to a PATCH. Raises ApiError when refused, Unavailable when there is no answer."""
+        return self._call("PATCH", path, json=body)
+
+    def delete(self, path: str) -> dict[str, Any]:
+        """The JSON answer to a DELETE. Raises ApiError when refused, Unavailable when there is no answer."""
+        return self._call("DELETE", path)
+
     def tasks(self, job_id: str, **params: str | int) -> dict[str, Any]:
         """One page of a job's tasks, with summary."""
         return self.get(f"/v1/jobs/{job_id}/tasks", **params)

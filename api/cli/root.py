@@ -21,6 +21,7 @@ VERBS = {
     "stats": "api.cli.lists",
     "changes": "api.cli.changes",
     "compare": "api.cli.changes",
+    "schedules": "api.cli.schedules",
     "keys": "api.cli.keys",
     "doctor": "api.cli.doctor",
 }

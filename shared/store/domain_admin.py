@@ -8,7 +8,7 @@ from shared import ids
 from shared.errors import Conflict
 from shared.models import Domain
 from shared.states import ACTIVE_JOB
-from shared.store import change_retention
+from shared.store import change_retention, schedules
 from shared.store.domains import domain_of_row
 from shared.store.engine import Store
 from shared.store.job_options import job_seeds
@@ -40,6 +40,7 @@ def remove(store: Store, domain: Domain) -> None:
     In short transactions: a process that dies in between leaves a domain that can be deleted again.
     """
     _require_idle(store, domain)
+    store.write(lambda conn: schedules.remove_of_domain(conn, domain.id))
     with store.read() as conn:
         job_nos = list(conn.execute(select(jobs.c.id).where(jobs.c.domain_id == domain.id)).scalars())
     for job_no in job_nos:
@@ -88,4 +89,5 @@ def _delete_pages(conn: Connection, domain: Domain) -> int:
 def _delete_domain(conn: Connection, domain: Domain) -> None:
     if conn.execute(select(jobs.c.id).where(jobs.c.domain_id == domain.id).limit(1)).first():
         raise Conflict("A job of the domain was started meanwhile")
+    schedules.remove_of_domain(conn, domain.id)
     conn.execute(delete(domains).where(domains.c.id == domain.id))

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, delete, select
 from shared import ids
 from shared.clock import SECOND
 from shared.states import JobState
-from shared.store import deliveries, idempotency
+from shared.store import deliveries, idempotency, schedule_runs, schedules
 from shared.store.engine import Store
 from shared.store.job_options import job_seeds
 from shared.store.tables import deltas, histogram, job_state, jobs, rollup, tasks
@@ -18,10 +18,11 @@ _ENDED = (JobState.CANCELLED, JobState.COMPLETED, JobState.FAILED)
 def apply(store: Store, now: int, days: int) -> int:
     """Deletes jobs that ended over `days` ago (0: none); how many.
 
-    Idempotency keys go after a day, deliveries of webhooks after 30 days.
+    Idempotency keys go after a day, deliveries of webhooks after 30 days, the record of a schedule's runs after 90.
     """
     idempotency.purge(store, now)
     deliveries.purge(store, now)
+    schedule_runs.purge(store, now)
     if not days:
         return 0
     query = select(jobs.c.id).where(jobs.c.state.in_(_ENDED), jobs.c.completed_at < now - days * DAY)
@@ -48,4 +49,5 @@ def _delete_tasks(conn: Connection, job_no: int) -> int:
 def _delete_rest(conn: Connection, job_no: int) -> None:
     for table in (deltas, rollup, histogram, job_seeds, job_state):
         conn.execute(delete(table).where(table.c.job_id == job_no))
+    schedules.forget_job(conn, job_no)
     conn.execute(delete(jobs).where(jobs.c.id == job_no))

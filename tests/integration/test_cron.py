@@ -11,15 +11,15 @@ from shared.rqtypes import CrawlJob, CrawlQueue
 
 @pytest.fixture
 def cron(queue: TaskQueue) -> CronScheduler:
-    return CronScheduler(queue.redis)
+    return CronScheduler(queue)
 
 
 def schedule(cron: CronScheduler, due_in: float = -1) -> CrawlJob:
-    """A crawl of organisation 1 every hour."""
+    """A call every hour that is not ours, as any user of rq-scheduler makes it."""
     job: CrawlJob = cron.schedule(
         scheduled_time=datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=due_in),
         func=START_CRAWL,
-        args=[1, "site.test"],
+        args=["a-schedule", 1],
         interval=3600,
         result_ttl=-1,
     )
@@ -42,7 +42,7 @@ def test_what_is_not_due_waits_and_counts_as_delayed(cron: CronScheduler, queue:
 def test_its_jobs_are_json(cron: CronScheduler, queue: TaskQueue) -> None:
     job = schedule(cron)
     fetched = CrawlJob.fetch(job.id, connection=queue.redis)
-    assert (fetched.func_name, fetched.args) == (START_CRAWL, [1, "site.test"])
+    assert (fetched.func_name, fetched.args) == (START_CRAWL, ["a-schedule", 1])
 
 
 def test_one_that_cannot_be_read_is_set_aside_and_the_rest_go_on(cron: CronScheduler, queue: TaskQueue) -> None:
@@ -54,7 +54,7 @@ def test_one_that_cannot_be_read_is_set_aside_and_the_rest_go_on(cron: CronSched
 
 
 def test_a_second_scheduler_leaves_the_lock_to_the_first(cron: CronScheduler, queue: TaskQueue) -> None:
-    second = CronScheduler(queue.redis)
+    second = CronScheduler(queue)
     assert cron.acquire_lock()
     assert second.tick() == 0
     second.remove_lock()

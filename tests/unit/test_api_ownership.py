@@ -25,7 +25,9 @@ def ids_of(api: Api) -> dict[str, str]:
     task = api.get(f"/v1/jobs/{uid}/tasks")["tasks"][0]["id"]
     queue_job = api.get(f"/api/jobs/{task}")["data"]
     hook = api.post("/api/webhooks", {"url": "https://192.31.196.7/", "events": ["job.failed"]}, 201)["data"]["id"]
+    schedule = api.post("/api/schedules", {"domainId": queue_job["domainId"], "cron": "0 0 * * *"}, 201)["data"]["id"]
     return {
+        "/api/schedules": schedule,
         "/api/webhooks": hook,
         "<delivery_id>": api.post(f"/api/webhooks/{hook}/test", {}, 202)["data"]["id"],
         "/v1/jobs": uid,
@@ -65,7 +67,9 @@ def test_the_owner_is_answered(api: Api, route: Route) -> None:
     assert answer.status_code in (route.status, 409)
 
 
-@pytest.mark.parametrize("path", ["/v1/jobs", "/api/jobs", "/api/domains", "/api/webhooks", "/api/changes"])
+@pytest.mark.parametrize(
+    "path", ["/v1/jobs", "/api/jobs", "/api/domains", "/api/webhooks", "/api/schedules", "/api/changes"]
+)
 def test_lists_hold_ones_own_things_only(api: Api, path: str) -> None:
     ids_of(api)
     answer = api.call("GET", path, secret=api.key("other")).json
