@@ -20,6 +20,7 @@ class Route:
     #: model of the answer; None: not JSON
     result: type[BaseModel] | None
     #: model of the query (GET, DELETE) or of the body (POST, PUT, PATCH)
+    #: model of the query (GET, DELETE) or of the body (the others)
     given: type[BaseModel] = NoQuery
     status: int = 200
     #: None: no key needed

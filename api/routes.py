@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from api import (
+    analytics,
     changes,
     compare,
     domains,
@@ -23,6 +24,7 @@ from api import (
 )
 from api.context import Answer, Call, Handler
 from api.route import Route
+from api.schemas.analytics import AnalyticsResult, SetAnalytics
 from api.schemas.changes import ChangeDetail, ChangeResult, ChangeSettingsResult, ListChanges, PutChangeSettings
 from api.schemas.common import Data, DataPage, NoBody, NoQuery, Paged
 from api.schemas.compare import CompareJobs, ComparisonResult
@@ -55,6 +57,7 @@ from api.schemas.webhooks import (
 
 _JOB = Data[QueueJobDetail]
 _SCHEDULE = Data[ScheduleResult]
+_ANALYTICS = Data[AnalyticsResult]
 _EXPORTS = ("text/csv", "application/x-ndjson")
 
 
@@ -174,6 +177,17 @@ ROUTES: tuple[Route, ...] = (
     _post("/api/domains/<id>/pages", domains.create_page, CreatePage, Data[PageResult], "Add a page", status=201),
     _post("/api/domains/<id>/discover", domains.discover_domain, NoBody, _JOB, "Discover pages", status=202),
     _post("/api/domains/<id>/crawl", domains.crawl_domain, Options, _JOB, "Crawl a domain", status=202),
+    _get("/api/domains/<id>/analytics", analytics.get_analytics, _ANALYTICS, "Get a domain's page views", etag=True),
+    _put("/api/domains/<id>/analytics", analytics.set_analytics, SetAnalytics, _ANALYTICS, "Connect page views"),
+    _delete("/api/domains/<id>/analytics", analytics.delete_analytics, _ANALYTICS, "Disconnect page views"),
+    _post(
+        "/api/domains/<id>/analytics/refresh",
+        analytics.refresh_analytics,
+        NoBody,
+        _ANALYTICS,
+        "Refresh page views",
+        status=202,
+    ),
     _post("/api/pages/<id>/crawl", domains.crawl_page, NoBody, _JOB, "Crawl a page", status=202),
     # webhooks
     *_WEBHOOKS,

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scheduler.reconcile import reconcile
-from shared import schedules
+from shared import analytics, schedules
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
 from shared.measures import STEPS, Measures
 from shared.queue import TaskQueue
 from shared.stages import Dispatch
-from shared.store import Store, counters, deliveries, order_builds, retention, sweep
+from shared.store import Store, counters, deliveries, order_builds, page_views, retention, sweep
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +150,8 @@ def steps(store: Store, queue: TaskQueue, retention_days: int) -> list[Step]:
         Step("reap", 5.0, lambda: queue.reap(time.time())),
         Step("clean", 30.0, queue.clean),
         Step("retention", 600.0, lambda: retention.apply(store, now_us(), retention_days)),
+        Step("analytics", 10.0, lambda: analytics.enqueue_due(store, queue)),
+        Step("page views", 5.0, lambda: page_views.tend(store)),
         Step("orders", 5.0, lambda: order_builds.tend(store)),
         Step("heal", 30.0, lambda: queue.enqueue(sweep.heal(store, now_us()))),
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from shared import ids
 from shared.recurrence import Recurrence
-from shared.states import ACTIVE_JOB, DeliveryState, JobMode, JobState, Missed, Overlap, RunStatus
+from shared.states import ACTIVE_JOB, AnalyticsState, DeliveryState, JobMode, JobState, Missed, Overlap, RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,3 +241,22 @@ class Due:
     due: int
     #: when it is started: that and its jitter
     fire_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Analytics:
+    """A domain's connection to Google Analytics, without its key. Times in microseconds."""
+
+    domain: Domain
+    property_id: str
+    #: name of the service account
+    client_email: str
+    state: AnalyticsState
+    error: str | None
+    #: pages with figures
+    n_pages: int
+    #: by name of a quota: (consumed by the last request, remaining)
+    quota: Mapping[str, tuple[int, int]]
+    created_at: int
+    refreshed_at: int | None
+    next_at: int

@@ -61,6 +61,9 @@ START_CRAWL = "workers.tasks.start_crawl"
 DELIVER = "workers.tasks.deliver"
 #: seconds that RQ allows it; what bounds it are the limits of its one request
 _DELIVER_SECONDS = 60
+#: function that refreshes a domain's page views
+REFRESH_ANALYTICS = "workers.tasks.refresh_analytics"
+_REFRESH_SECONDS = 3600
 
 WAKE_KEY = "crawlyard:wake"
 PAUSED_KEY = "crawlyard:paused"
@@ -141,6 +144,13 @@ class TaskQueue:
         """Puts a job that is no task into the default queue, unless it is alive there already; whether it did."""
         fields = (job_id, DEFAULT_QUEUE, data_of(function, *args), description_of(function, str(args[0])), 180)
         return bool(self._call(self._enqueue, [RQ_KEY_PREFIX, _iso_now(), "1", *fields, *self._ttls, 0]))
+
+    def enqueue_refresh(self, domain_id: int, run: int) -> None:
+        """Puts the refresh of a domain's page views into the queue of jobs that are no tasks."""
+        job_id = f"analytics-{domain_id}-{run}"
+        call = (data_of(REFRESH_ANALYTICS, domain_id, run), description_of(REFRESH_ANALYTICS, job_id))
+        job = (job_id, DEFAULT_QUEUE, *call, _REFRESH_SECONDS, *self._ttls, 0)
+        self._call(self._enqueue, [RQ_KEY_PREFIX, _iso_now(), "1", *job])
 
     def schedule(self, dispatches: Iterable[Dispatch], at: int) -> None:
         """Registers tasks as delayed until a moment (microseconds)."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from shared.env_reader import Reader
 from shared.errors import SettingsError
 
+#: the Google Analytics Data API
+GA4_ENDPOINT = "https://analyticsdata.googleapis.com"
 DEFAULT_USER_AGENT = "Crawlyard/0.1 (self-hosted crawler)"
 
 
@@ -49,6 +51,8 @@ class Settings:
     #: host, host:port or CIDR that may be reached although private
     allow_private: tuple[str, ...]
     user_agent: str
+    #: scheme://host[:port] that page views are asked of
+    ga4_endpoint: str
     #: least seconds between two requests to one host, over all workers; 0: none
     host_delay: float
     limits: FetchLimits
@@ -110,6 +114,7 @@ class Settings:
             secret_keys=env.keys("CRAWLYARD_SECRET_KEY"),
             allow_private=env.targets("CRAWLYARD_ALLOW_PRIVATE"),
             user_agent=env.header("CRAWLYARD_USER_AGENT", DEFAULT_USER_AGENT),
+            ga4_endpoint=(env.url("CRAWLYARD_GA4_ENDPOINT", ("http", "https")) or GA4_ENDPOINT).rstrip("/"),
             host_delay=env.number("CRAWLYARD_HOST_DELAY", 0.0, 0, 3600),
             limits=_limits(env),
             grace=env.number("GRACE", 25.0, 0, 3600),

@@ -89,6 +89,22 @@ class CacheStatus(IntEnum):
 UNCACHED = (CacheStatus.MISS, CacheStatus.EXPIRED)
 
 
+class AnalyticsState(IntEnum):
+    """How a domain's page views stand."""
+
+    #: the key or the property was refused; asked again each day
+    ERROR = 1
+    #: configured, not yet asked
+    PENDING = 2
+    #: the last refresh succeeded
+    READY = 3
+    REFRESHING = 4
+    #: Google did not answer, or not as documented; asked again soon
+    RETRYING = 5
+    #: the property's quota is used up; asked again when it is there again
+    WAITING = 6
+
+
 class SourceType(IntEnum):
     """How a URL was found, in the alphabetical order of the names."""
 

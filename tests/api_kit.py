@@ -30,10 +30,15 @@ class RecordingQueue(TaskQueue):
         self.enqueued: list[Dispatch] = []
         self.scheduled: list[tuple[Dispatch, int]] = []
         self.removed: list[Dispatch] = []
+        #: (domain, run)
+        self.refreshes: list[tuple[int, int]] = []
 
     def enqueue(self, dispatches: Iterable[Dispatch], due: bool = False) -> int:
         self.enqueued += dispatches
         return len(self.enqueued)
+
+    def enqueue_refresh(self, domain_id: int, run: int) -> None:
+        self.refreshes.append((domain_id, run))
 
     def schedule(self, dispatches: Iterable[Dispatch], at: int) -> None:
         self.scheduled += [(d, at) for d in dispatches]

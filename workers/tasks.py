@@ -12,7 +12,7 @@ from shared import ids, schedules
 from shared.queue import ROUTES
 from shared.stages import Admission, Delay, Finish, Outcome, Recheck, Release, Verdict, Work
 from shared.states import TaskKind, TaskState
-from workers import crawl, discover, runtime, webhooks
+from workers import analytics, crawl, discover, runtime, webhooks
 from workers.executions import Halt
 from workers.results import Dropped, Later, Released, TaskFailed
 from workers.runtime import Runtime
@@ -45,6 +45,11 @@ def start_crawl(schedule: str, due: int) -> str | None:
 def deliver(delivery: str) -> str:
     """Makes a delivery of a webhook, named by its public id in hex; how it went. Raises StoreUnavailable."""
     return webhooks.deliver(runtime.current(), delivery)
+
+
+def refresh_analytics(domain_id: int, run: int) -> dict[str, Any]:
+    """Refreshes a domain's page views; how it ended. Raises StoreUnavailable."""
+    return analytics.refresh(runtime.current(), domain_id, run)
 
 
 #: what runs each function's admitted task; our worker calls these itself, to admit and record in batches

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import requests
 
-from shared.errors import CrawlyardError, Unavailable
+from shared.errors import CrawlyardError, NotFound, Unavailable
 
 _TIMEOUT = (5.0, 30.0)
 _RATE_LIMIT_TRIES = 10
@@ -49,6 +49,22 @@ class Client:
     def delete(self, path: str) -> dict[str, Any]:
         """The JSON answer to a DELETE. Raises ApiError when refused, Unavailable when there is no answer."""
         return self._call("DELETE", path)
+
+    def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The JSON answer to a PUT. Raises as `post` does."""
+        return self._call("PUT", path, json=body)
+
+    def domain_id(self, domain: str) -> str:
+        """The id of a domain that is named by its host[:port] or by the id itself. Raises NotFound."""
+        page, wanted = 1, domain.strip().lower()
+        while True:
+            answer = self.get("/api/domains", limit=100, page=page)
+            for found in answer["data"]:
+                if wanted in (found["domain"], found["id"], found["id"].replace("-", "")):
+                    return str(found["id"])
+            if page * 100 >= answer["meta"]["total"]:
+                raise NotFound(f"no domain {domain}: crawl it first, or add it")
+            page += 1
 
     def tasks(self, job_id: str, **params: str | int) -> dict[str, Any]:
         """One page of a job's tasks, with summary."""

@@ -22,6 +22,7 @@ VERBS = {
     "changes": "api.cli.changes",
     "compare": "api.cli.changes",
     "schedules": "api.cli.schedules",
+    "analytics": "api.cli.analytics",
     "keys": "api.cli.keys",
     "doctor": "api.cli.doctor",
 }

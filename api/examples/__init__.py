@@ -3,15 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api.examples import changes, queue, schedules, v1, webhooks
+from api.examples import analytics, changes, queue, schedules, v1, webhooks
 
 _PUBLIC: Mapping[str, Any] = {
     "get_health": {"status": "ok"},
     "get_readiness": {"status": "ok", "redis": True, "database": True, "migrated": True},
     "get_openapi": {"openapi": "3.1.0", "info": {"title": "Crawlyard", "version": "1"}, "paths": {}},
 }
-_ANSWERS = {**v1.ANSWERS, **queue.ANSWERS, **schedules.ANSWERS, **changes.ANSWERS, **webhooks.ANSWERS, **_PUBLIC}
-_BODIES = {**v1.BODIES, **queue.BODIES, **schedules.BODIES, **changes.BODIES, **webhooks.BODIES}
+_ANSWERS = {
+    **v1.ANSWERS,
+    **queue.ANSWERS,
+    **analytics.ANSWERS,
+    **schedules.ANSWERS,
+    **changes.ANSWERS,
+    **webhooks.ANSWERS,
+    **_PUBLIC,
+}
+_BODIES = {**v1.BODIES, **queue.BODIES, **analytics.BODIES, **schedules.BODIES, **changes.BODIES, **webhooks.BODIES}
 #: by content type
 _TEXTS: Mapping[str, str] = {
     "text/plain": '# TYPE crawlyard_queue_jobs gauge\ncrawlyard_queue_jobs{queue="crawl",state="waiting"} 5.0\n',

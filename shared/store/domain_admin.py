@@ -8,7 +8,8 @@ from shared import ids
 from shared.errors import Conflict
 from shared.models import Domain
 from shared.states import ACTIVE_JOB
-from shared.store import change_retention, schedules
+from shared.store import analytics, change_retention, schedules
+from shared.store.analytics_tables import job_views
 from shared.store.domains import domain_of_row
 from shared.store.engine import Store
 from shared.store.job_options import job_seeds
@@ -51,6 +52,7 @@ def remove(store: Store, domain: Domain) -> None:
         pass
     while store.write(lambda conn: change_retention.forget_domain(conn, domain.id)):
         pass
+    analytics.remove(store, domain.id)
     store.write(lambda conn: _delete_domain(conn, domain))
 
 
@@ -73,6 +75,7 @@ def _delete_job(conn: Connection, job_no: int) -> None:
         (rollup, "job_id"),
         (histogram, "job_id"),
         (job_seeds, "job_id"),
+        (job_views, "job_id"),
         (job_state, "job_id"),
         (jobs, "id"),
     )

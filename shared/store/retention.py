@@ -6,6 +6,7 @@ from shared import ids
 from shared.clock import SECOND
 from shared.states import JobState
 from shared.store import deliveries, idempotency, schedule_runs, schedules
+from shared.store.analytics_tables import job_views
 from shared.store.engine import Store
 from shared.store.job_options import job_seeds
 from shared.store.tables import deltas, histogram, job_state, jobs, rollup, tasks
@@ -47,7 +48,7 @@ def _delete_tasks(conn: Connection, job_no: int) -> int:
 
 
 def _delete_rest(conn: Connection, job_no: int) -> None:
-    for table in (deltas, rollup, histogram, job_seeds, job_state):
+    for table in (deltas, rollup, histogram, job_seeds, job_views, job_state):
         conn.execute(delete(table).where(table.c.job_id == job_no))
     schedules.forget_job(conn, job_no)
     conn.execute(delete(jobs).where(jobs.c.id == job_no))

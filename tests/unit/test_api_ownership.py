@@ -7,7 +7,10 @@ import pytest
 
 from api.route import Route
 from api.routes import ROUTES
+from shared.clock import now_us
+from shared.store import analytics, domains
 from tests.api_kit import Api
+from tests.ga4 import EMAIL, PROPERTY, key_file
 
 OWNED = [route for route in ROUTES if "<" in route.path and "<name>" not in route.path]
 
@@ -26,6 +29,7 @@ def ids_of(api: Api) -> dict[str, str]:
     queue_job = api.get(f"/api/jobs/{task}")["data"]
     hook = api.post("/api/webhooks", {"url": "https://192.31.196.7/", "events": ["job.failed"]}, 201)["data"]["id"]
     schedule = api.post("/api/schedules", {"domainId": queue_job["domainId"], "cron": "0 0 * * *"}, 201)["data"]["id"]
+    analytics.put(api.store, domains.get(api.store, queue_job["domainId"], 1), PROPERTY, EMAIL, "sealed", now_us())
     return {
         "/api/schedules": schedule,
         "/api/webhooks": hook,
@@ -45,7 +49,10 @@ def path_of(route: Route, owned: dict[str, str]) -> str:
 
 
 def body_of(route: Route) -> dict[str, Any]:
-    needed = {"create_page": {"url": "https://example.com/x"}}
+    needed = {
+        "create_page": {"url": "https://example.com/x"},
+        "set_analytics": {"propertyId": PROPERTY, "serviceAccount": key_file()},
+    }
     return {"json": needed.get(route.name, {})} if route.takes_body else {}
 
 

@@ -4,11 +4,11 @@ from importlib import import_module
 
 import pytest
 
-from shared.queue import DELIVER, ROUTES, START_CRAWL
+from shared.queue import DELIVER, REFRESH_ANALYTICS, ROUTES, START_CRAWL
 from shared.states import QUEUE_STATE, V1_STATUS, CacheStatus, JobState, SourceType, TaskState
 from shared.store import migrate
 
-FUNCTIONS = [*(route.function for route in ROUTES.values()), START_CRAWL, DELIVER]
+FUNCTIONS = [*(route.function for route in ROUTES.values()), START_CRAWL, DELIVER, REFRESH_ANALYTICS]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

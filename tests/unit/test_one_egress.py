@@ -19,7 +19,8 @@ NETWORK = tuple(
         "xmlrpc ftplib smtplib imaplib poplib nntplib telnetlib wsgiref multiprocessing.connection logging.handlers "
         "requests urllib3 httpx httpcore h2 aiohttp anyio trio gevent eventlet tornado twisted websockets websocket "
         "pycurl paramiko dns psycopg2 apprise sentry_sdk opentelemetry prometheus_client.exposition "
-        "google.auth.transport googleapiclient standardwebhooks.http requests_oauthlib"
+        "google.auth.transport.requests google.auth.transport.urllib3 google.auth.transport.grpc "
+        "googleapiclient standardwebhooks.http requests_oauthlib"
     ).split()
 )
 #: file → names and why: the guarded client, our own services, this machine

@@ -27,6 +27,7 @@ WRONG = {
     "CRAWLYARD_FAILED_TTL": ["59", "x"],
     "CRAWLYARD_RETENTION_DAYS": ["-1", "x"],
     "CRAWLYARD_RATE_LIMIT": ["-1", "1000001"],
+    "CRAWLYARD_GA4_ENDPOINT": ["ftp://x", "analyticsdata.googleapis.com"],
     "CRAWLYARD_API": ["ftp://x", "localhost:8000"],
     "CRAWLYARD_API_KEY": ["short"],
 }
