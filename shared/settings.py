@@ -55,6 +55,10 @@ class Settings:
     ga4_endpoint: str
     #: least seconds between two requests to one host, over all workers; 0: none
     host_delay: float
+    #: most requests a second to one host, over all workers; 0: no limit
+    host_rate: float
+    #: most requests at once to one host, over all workers; 0: no limit
+    host_connections: int
     limits: FetchLimits
     #: seconds between SIGTERM and giving up on running tasks
     grace: float
@@ -91,6 +95,11 @@ class Settings:
         return self.database_url or f"sqlite:///{self.home / 'crawlyard.db'}"
 
     @property
+    def host_interval(self) -> float:
+        """Least seconds between two requests to one host: `host_delay` or what `host_rate` means, the longer one."""
+        return max(self.host_delay, 1 / self.host_rate if self.host_rate else 0.0)
+
+    @property
     def required_redis_url(self) -> str:
         """REDIS_URL, for a process that is not started by `crawlyard up`. Raises SettingsError when it is not set."""
         if self.redis_url is None:
@@ -116,6 +125,8 @@ class Settings:
             user_agent=env.header("CRAWLYARD_USER_AGENT", DEFAULT_USER_AGENT),
             ga4_endpoint=(env.url("CRAWLYARD_GA4_ENDPOINT", ("http", "https")) or GA4_ENDPOINT).rstrip("/"),
             host_delay=env.number("CRAWLYARD_HOST_DELAY", 0.0, 0, 3600),
+            host_rate=env.number("CRAWLYARD_HOST_RATE", 0.0, 0, 10_000),
+            host_connections=env.integer("CRAWLYARD_HOST_CONNECTIONS", 0, 0, 1_000),
             limits=_limits(env),
             grace=env.number("GRACE", 25.0, 0, 3600),
             completed_ttl=env.integer("CRAWLYARD_COMPLETED_TTL", 600, 1, 31_536_000),

@@ -139,6 +139,8 @@ class Delay:
     reason: str
     spends_attempt: bool
     fetched: Fetched = field(default_factory=Fetched)
+    #: its host is to be left alone for a while: where too many wait for that, it gives its slot back
+    yields: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,3 +202,5 @@ class Verdict:
     full: bool = False
     #: a change of the page was recorded
     changed: bool = False
+    #: a delayed task gave its slot back: it waits in the record, not in the queue
+    put_back: bool = False

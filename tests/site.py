@@ -144,8 +144,9 @@ class _Handler(BaseHTTPRequestHandler):
             page = site.page(self.path)
             if isinstance(page, Misbehaviour):
                 self._misbehave(page)
-            else:
-                self._send(*page)
+                return
+        # counted as answered before the client can know it, so that `max_concurrent` is never too high
+        self._send(*page)
 
     def do_HEAD(self) -> None:
         self.do_GET()

@@ -57,10 +57,13 @@ class Committer(threading.Thread):
         lease: int = LEASE,
         clock: Callable[[], int] = now_us,
         measures: Measures | None = None,
+        crowded: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
+        """`crowded` names the hosts that are to be waited for."""
         super().__init__(name="committer", daemon=True)
         self._store, self._queue, self._lease, self._clock = store, queue, lease, clock
         self._measures = measures or Measures()
+        self._crowded = crowded
         self._items: deque[_Item] = deque()
         self._wake = threading.Condition()
         self._stopping = False
@@ -162,6 +165,7 @@ class Committer(threading.Thread):
                 [i.what for i in outcomes],  # type: ignore[misc]
                 self._clock(),
                 self._lease,
+                self._crowded(),
             )
         )
         self._dispatch(result)

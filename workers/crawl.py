@@ -1,6 +1,7 @@
 """One page: robots, fetch, parse, decide. Everything it learnt is in the outcome it returns."""
 
 import random
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -14,9 +15,11 @@ from workers.errors import Cancelled, FetchError, RedirectRefused, one_line
 from workers.fetch import Response
 from workers.guide import fetch, is_on_its_hosts
 from workers.parse import ParsedPage, is_html, parse_html
+from workers.politeness import host_of
 from workers.retry import Answer, Failed, RetryAt, RetryPolicy, SnoozeUntil, decide
 from workers.robots import RobotsRules
 from workers.runtime import Runtime
+from workers.turns import Turn
 from workers.twins import directory_twin
 
 POLICY = RetryPolicy()
@@ -25,39 +28,53 @@ _NOT_ALLOWED = "robots.txt does not allow this page"
 
 def crawl(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
     """Crawls the page of an admitted task. Raises Cancelled when it is halted on the way."""
+    with Turn(ctx.politeness, str(work.id), halted) as turn:
+        return _crawl(ctx, work, turn)
+
+
+def _crawl(ctx: Runtime, work: Work, turn: Turn) -> Outcome:
+    began = None
     try:
-        barred = _barred(ctx, work, halted)
+        barred = _barred(ctx, work, turn)
         if barred is not None:
             return barred
         if work.first is not None:
-            return warming.second_request(ctx, work, work.first, halted)
-        response = fetch(ctx, work, work.url, halted)
+            return warming.second_request(ctx, work, work.first, turn)
+        began = time.monotonic()
+        response = fetch(ctx, work, work.url, turn)
     except Cancelled:
         raise
     except RedirectRefused as error:
         return Finish(work, TaskState.SKIPPED, error=error.message)
     except FetchError as error:
+        if began is not None:
+            turns.note_failure(ctx.politeness, work.url, error, time.monotonic() - began)
         return after_error(work, error)
-    return _judge(ctx, work, response, halted)
+    return _judge(ctx, work, response, turn)
 
 
-def _barred(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome | None:
+def _barred(ctx: Runtime, work: Work, turn: Turn) -> Outcome | None:
     """Why this page is not to be fetched, or not yet. Raises FetchError where robots.txt cannot be had."""
     origin, _ = urls.split(work.url)
-    rules = robots_rules(ctx, work.job, origin, halted) if work.job.options.respect_robots else None
+    rules = robots_rules(ctx, work.job, origin, turn.is_halted) if work.job.options.respect_robots else None
     if rules and not rules.allows(work.url):
         return Finish(work, TaskState.SKIPPED, error=_NOT_ALLOWED)
-    until = turns.early(ctx, work, rules.crawl_delay if rules else None, halted)
+    until = turn.early(work.url, rules.crawl_delay if rules else None)
     if until is None:
         return None
     measured_before = work.first.fetched if work.first else Fetched()
-    return Delay(work, until, turns.REASON, spends_attempt=False, fetched=measured_before)
+    return _delay(ctx, work, until, turns.REASON, spends_attempt=False, fetched=measured_before)
 
 
-def _judge(ctx: Runtime, work: Work, response: Response, halted: Callable[[], bool]) -> Outcome:
+def _delay(ctx: Runtime, work: Work, at: int, reason: str, spends_attempt: bool, fetched: Fetched) -> Delay:
+    yields = host_of(work.url) in ctx.politeness.crowded()
+    return Delay(work, at, reason, spends_attempt, fetched, yields)
+
+
+def _judge(ctx: Runtime, work: Work, response: Response, turn: Turn) -> Outcome:
     fetched = measured(response)
     answer = Answer(response.status_code, response.headers.get("retry-after"))
-    turns.note(ctx, response.url, answer)
+    turns.note(ctx.politeness, response, blocked=False)
     decision = decide(
         answer,
         work.attempt,
@@ -67,13 +84,13 @@ def _judge(ctx: Runtime, work: Work, response: Response, halted: Callable[[], bo
         random.random(),
     )
     if isinstance(decision, RetryAt | SnoozeUntil):
-        return Delay(work, decision.at_us, decision.reason, isinstance(decision, RetryAt), fetched)
+        return _delay(ctx, work, decision.at_us, decision.reason, isinstance(decision, RetryAt), fetched)
     if isinstance(decision, Failed):
         seen = observe.refused(ctx, work, response.status_code)
         return Finish(work, TaskState.FAILED, fetched, error=decision.reason, sighting=seen, documents=1)
     if _went_elsewhere(work, response):
-        return _redirected(ctx, work, response, fetched, halted)
-    return warming.first_request(_completed(ctx, work, response, fetched, halted), now_us(), random.random())
+        return _redirected(ctx, work, response, fetched)
+    return warming.first_request(_completed(ctx, work, response, fetched, turn), now_us(), random.random())
 
 
 def after_error(work: Work, error: FetchError) -> Delay | Finish:
@@ -107,31 +124,31 @@ def _final(work: Work, response: Response) -> str:
     return rules.spelled(response.url) if rules else response.url
 
 
-def _redirected(ctx: Runtime, work: Work, response: Response, fetched: Fetched, halted: Callable[[], bool]) -> Finish:
+def _redirected(ctx: Runtime, work: Work, response: Response, fetched: Fetched) -> Finish:
     """The page that redirects led to gets its own row, if it is part of the crawl."""
     target = _final(work, response)
     seen = observe.redirected(ctx, work, response.history[-1].status_code, target)
     if work.job.options.mode is not JobMode.CRAWL or not is_on_its_hosts(work.job, target):
         return Finish(work, TaskState.COMPLETED, fetched, sighting=seen, documents=1)
     first = Fetched(response.history[0].status_code, fetched.response_time, cache_status=fetched.cache_status)
-    return replace(_skipped(ctx, work, first, target, f"Redirects to {target}", halted), sighting=seen)
+    return replace(_skipped(ctx, work, first, target, f"Redirects to {target}"), sighting=seen)
 
 
-def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, halted: Callable[[], bool]) -> Finish:
+def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, turn: Turn) -> Finish:
     page = _parsed(response)
     links: tuple[NewLink, ...] = ()
     if page is not None and work.job.options.mode is JobMode.CRAWL:
         folder = directory_twin(
             response,
             page,
-            lambda url: _is_allowed(ctx, work, url, halted),
-            lambda url: fetch(ctx, work, url, halted),
+            lambda url: _is_allowed(ctx, work, url),
+            lambda url: fetch(ctx, work, url, turn),
         )
         if folder is not None:
             # what was measured counts with the folder's own row
-            return _skipped(ctx, work, Fetched(), folder, f"Same page as {folder}", halted)
+            return _skipped(ctx, work, Fetched(), folder, f"Same page as {folder}")
         if work.job.options.find_links and not _is_deepest(work):
-            links = tuple(new_links(ctx, work, page.links, halted))
+            links = tuple(new_links(ctx, work, page.links))
     return Finish(
         work,
         TaskState.COMPLETED,
@@ -144,11 +161,9 @@ def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, h
     )
 
 
-def _skipped(
-    ctx: Runtime, work: Work, fetched: Fetched, instead: str, reason: str, halted: Callable[[], bool]
-) -> Finish:
+def _skipped(ctx: Runtime, work: Work, fetched: Fetched, instead: str, reason: str) -> Finish:
     """One page, one row: the page has its own row under another URL."""
-    link = named_link(ctx, work, instead, halted)
+    link = named_link(ctx, work, instead)
     return Finish(work, TaskState.SKIPPED, fetched, error=reason[:500], links=(link,), documents=1)
 
 
@@ -157,8 +172,8 @@ def _is_deepest(work: Work) -> bool:
     return most is not None and work.depth >= most
 
 
-def _is_allowed(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -> bool:
-    return in_scope(work, url) and _forbidden(ctx, work, url, halted) is None
+def _is_allowed(ctx: Runtime, work: Work, url: str) -> bool:
+    return in_scope(work, url) and _forbidden(ctx, work, url) is None
 
 
 def _parsed(response: Response) -> ParsedPage | None:
@@ -182,7 +197,7 @@ def in_scope(work: Work, url: str) -> bool:
     return is_on_its_hosts(work.job, url) and not (rules and rules.refuses(urls.split(url)[1]))
 
 
-def new_links(ctx: Runtime, work: Work, found: Iterable[str], halted: Callable[[], bool]) -> Iterable[NewLink]:
+def new_links(ctx: Runtime, work: Work, found: Iterable[str]) -> Iterable[NewLink]:
     """The canonical URLs that are part of the crawl and not known to be stored, with robots.txt's word on each."""
     # with a max_depth the store has to know of shorter ways to what it has
     seen = ctx.seen.of(work.job.id) if work.job.options.max_depth is None else frozenset[int]()
@@ -196,25 +211,20 @@ def new_links(ctx: Runtime, work: Work, found: Iterable[str], halted: Callable[[
         if origin not in scopes:
             scopes[origin] = is_on_its_hosts(work.job, url)
         if scopes[origin] and not (rules is not None and rules.refuses(path)):
-            yield NewLink(key, origin, path, _forbidden(ctx, work, url, halted))
+            yield NewLink(key, origin, path, _forbidden(ctx, work, url))
 
 
-def named_link(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -> NewLink:
+def named_link(ctx: Runtime, work: Work, url: str) -> NewLink:
     """A canonical URL that is part of the crawl whatever its rules say."""
-    return NewLink(urls.url_key(url), *urls.split(url), _forbidden(ctx, work, url, halted))
+    return NewLink(urls.url_key(url), *urls.split(url), _forbidden(ctx, work, url))
 
 
-def _forbidden(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -> str | None:
-    """Why robots.txt keeps us from a page. Where it cannot be had, the page's own task will see to it."""
+def _forbidden(ctx: Runtime, work: Work, url: str) -> str | None:
+    """Why robots.txt keeps us from a page. Where we do not have it, the page's own task will see to it."""
     if not work.job.options.respect_robots:
         return None
-    origin, _ = urls.split(url)
-    try:
-        return None if robots_rules(ctx, work.job, origin, halted).allows(url) else _NOT_ALLOWED
-    except Cancelled:
-        raise
-    except FetchError:
-        return None
+    rules = ctx.robots.known(urls.split(url)[0], work.job.options.user_agent)
+    return None if rules is None or rules.allows(url) else _NOT_ALLOWED
 
 
 def robots_rules(ctx: Runtime, job: Job, origin: str, halted: Callable[[], bool]) -> RobotsRules:

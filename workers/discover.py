@@ -12,9 +12,11 @@ from shared.store import job_options
 from workers.crawl import after_error, named_link, new_links, robots_rules
 from workers.errors import Cancelled, ConnectionReset, ConnectRefused, ConnectTimeout, FetchError, TlsError
 from workers.guide import guide, is_on_its_hosts
+from workers.politeness import host_of
 from workers.robots import RobotsRules
 from workers.runtime import Runtime
 from workers.sitemap import SitemapReader
+from workers.turns import Turn
 
 #: https was refused: try http (API.md, "Scheme")
 _REFUSED = (ConnectRefused, ConnectTimeout, ConnectionReset, TlsError)
@@ -25,6 +27,7 @@ def discover(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
     """Runs an admitted discovery task. Raises Cancelled when it is halted, or its job is over, on the way."""
     try:
         origin, rules = _settle(ctx, work, halted)
+        ctx.politeness.obey(host_of(f"{origin}/"), rules.crawl_delay if work.job.options.respect_robots else None)
         settled = replace(work, job=replace(work.job, origin=origin))
         return _from_home(ctx, settled, rules, halted) if _starts_at_home(work) else _from_named(ctx, settled, halted)
     except Cancelled:
@@ -63,12 +66,12 @@ def _from_home(ctx: Runtime, work: Work, rules: RobotsRules, halted: Callable[[]
     if options.respect_robots and not rules.allows(home):
         return _failed(work, f"robots.txt of {origin} forbids its root")
     hand_over = _HandOver(ctx, work)
-    full = hand_over([named_link(ctx, work, home, halted)], SourceType.MANUAL, 0)
+    full = hand_over([named_link(ctx, work, home)], SourceType.MANUAL, 0)
     documents = 1
     if options.use_sitemap and not full and options.max_depth != 0:
         reader = _reader(ctx, work, halted)
         candidates = rules.sitemaps or (f"{origin}/sitemap.xml", f"{origin}/sitemap_index.xml")
-        _read_sitemaps(ctx, work, reader.urls(candidates), hand_over, 1, halted)
+        _read_sitemaps(ctx, work, reader.urls(candidates), hand_over, 1)
         documents += reader.files
     return Finish(work, TaskState.COMPLETED, found=hand_over.found, documents=documents)
 
@@ -76,13 +79,13 @@ def _from_home(ctx: Runtime, work: Work, rules: RobotsRules, halted: Callable[[]
 def _from_named(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
     """The URLs and the sitemap that the job names instead of the home page."""
     hand_over = _HandOver(ctx, work)
-    for batch in _batches(_named(ctx, work, url, halted) for url in job_options.seeds(ctx.store, work.job.id)):
+    for batch in _batches(_named(ctx, work, url) for url in job_options.seeds(ctx.store, work.job.id)):
         if hand_over(batch, SourceType.MANUAL, 0):
             break
     reader = _reader(ctx, work, halted)
     if work.job.options.sitemap_url:
         sitemap = urls.canonicalise(work.job.options.sitemap_url, f"{work.job.origin}/")
-        _read_sitemaps(ctx, work, reader.urls([sitemap]), hand_over, 0, halted)
+        _read_sitemaps(ctx, work, reader.urls([sitemap]), hand_over, 0)
         if not hand_over.found:
             return _failed(work, reader.problems[0] if reader.problems else f"No page of the crawl is in {sitemap}")
     return Finish(work, TaskState.COMPLETED, found=hand_over.found, documents=1 + reader.files)
@@ -93,15 +96,17 @@ def _failed(work: Work, reason: str) -> Finish:
     return Finish(work, TaskState.FAILED, error=reason, job_error=reason, documents=1)
 
 
-def _named(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -> NewLink:
+def _named(ctx: Runtime, work: Work, url: str) -> NewLink:
     if is_on_its_hosts(work.job, url):
-        return named_link(ctx, work, url, halted)
+        return named_link(ctx, work, url)
     skip = f"Not on a host of the crawl of {work.job.domain.host}"
     return NewLink(urls.url_key(url), *urls.split(url), skip, is_foreign=True)
 
 
 def _reader(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> SitemapReader:
-    return SitemapReader(ctx.fetcher, cancelled=halted, guide=guide(ctx.settings, work))
+    return SitemapReader(
+        ctx.fetcher, cancelled=halted, guide=guide(ctx.settings, work), gate=Turn(ctx.politeness, str(work.id), halted)
+    )
 
 
 def _read_sitemaps(
@@ -110,9 +115,8 @@ def _read_sitemaps(
     locations: Iterable[str],
     hand_over: "_HandOver",
     depth: int,
-    halted: Callable[[], bool],
 ) -> None:
-    for batch in _batches(new_links(ctx, work, _canonical(locations, f"{work.job.origin}/"), halted)):
+    for batch in _batches(new_links(ctx, work, _canonical(locations, f"{work.job.origin}/"))):
         if hand_over(batch, SourceType.SITEMAP, depth):
             break
 

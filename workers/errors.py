@@ -32,39 +32,41 @@ class DnsTemporary(FetchError):
     retryable = True
 
 
-class ConnectRefused(FetchError):
+class Unanswered(FetchError):
+    """The server did not answer."""
+
+    kind = "unanswered"
+    retryable = True
+
+
+class ConnectRefused(Unanswered):
     """The server refused the connection."""
 
     kind = "connect_refused"
-    retryable = True
 
 
-class ConnectTimeout(FetchError):
+class ConnectTimeout(Unanswered):
     """The server did not accept the connection in time."""
 
     kind = "connect_timeout"
-    retryable = True
 
 
-class FirstByteTimeout(FetchError):
+class FirstByteTimeout(Unanswered):
     """The server did not begin to answer in time."""
 
     kind = "first_byte_timeout"
-    retryable = True
 
 
-class TotalTimeout(FetchError):
+class TotalTimeout(Unanswered):
     """The response did not end in time."""
 
     kind = "total_timeout"
-    retryable = True
 
 
-class ConnectionReset(FetchError):
+class ConnectionReset(Unanswered):
     """The server closed the connection too early."""
 
     kind = "connection_reset"
-    retryable = True
 
 
 class TlsError(FetchError):
@@ -127,11 +129,40 @@ class RobotsUnavailable(FetchError):
     kind = "robots_unavailable"
     retryable = True
 
+    def __init__(self, message: str | None = None, retry_after: str | None = None) -> None:
+        super().__init__(message)
+        #: the header as sent
+        self.retry_after = retry_after
+
+
+class RobotsPending(FetchError):
+    """robots.txt is being fetched."""
+
+    kind = "robots_pending"
+    retryable = True
+
+
+class HostBusy(FetchError):
+    """The host is not to be asked just now."""
+
+    kind = "host_busy"
+    retryable = True
+
 
 class Cancelled(FetchError):
     """The job was cancelled."""
 
     kind = "cancelled"
+
+
+def of_kind(kind: str, message: str) -> FetchError:
+    """The error that a stable kind names, or the general one."""
+    classes = [FetchError]
+    for cls in classes:
+        if cls.kind == kind:
+            return cls(message)
+        classes += cls.__subclasses__()
+    return FetchError(message)
 
 
 def one_line(text: str) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from ssl import SSLContext
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 from requests import PreparedRequest, RequestException
@@ -76,6 +76,16 @@ class Response:
         return self.headers.get("content-type")
 
 
+class Gate(Protocol):
+    """Lets each request of a `get` go when its host may be asked."""
+
+    def __call__(self, url: str) -> None:
+        """Waits until a request to `url` may go. Raises FetchError where it may not."""
+
+    def close(self) -> None:
+        """The `get` is over."""
+
+
 class _Answer(NamedTuple):
     status: int
     headers: dict[str, str]
@@ -108,11 +118,17 @@ class Fetcher:
         user_agent: str,
         pool: int = 32,
         tls: SSLContext | None = None,
+        keep_alive: bool = True,
     ) -> None:
-        """`pool` idle connections are kept per host; `tls` replaces the public certificate authorities."""
+        """`pool` idle connections are kept per host; `tls` replaces the public certificate authorities.
+
+        Without `keep_alive` no connection outlives its request.
+        """
         self.limits = limits
         self._policy = policy
         self._headers = {"user-agent": user_agent, "accept": "*/*", "accept-encoding": ACCEPT_ENCODING}
+        if not keep_alive:
+            self._headers["connection"] = "close"
         self._adapter = LeanAdapter(pool, tls)
 
     def get(
@@ -125,8 +141,9 @@ class Fetcher:
         follow: bool = True,
         cut: bool = False,
         guide: Guide | None = None,
+        gate: Gate | None = None,
     ) -> Response:
-        """Fetches `url`, following redirects to http and https unless `follow` is off.
+        """Fetches `url`, following redirects to http and https unless `follow` is off; `gate` lets each hop go.
 
         `guide` says what to send to each hop, `headers` what to send to all. `max_body` (bytes, as sent) replaces
         the limit, and with `cut` only as much is read; `cancelled` is asked before each hop and read.
@@ -134,15 +151,24 @@ class Fetcher:
         """
         limits = self.limits if max_body is None else replace(self.limits, body=max_body)
         call = _Call(Flight(limits, self._policy, cancelled), headers, limits, follow, cut=cut, guide=guide)
+        try:
+            return self._followed(self._target(url, None), call, gate)
+        finally:
+            if gate is not None:
+                gate.close()
+
+    def _followed(self, target: str, call: _Call, gate: Gate | None) -> Response:
         hops: list[Hop] = []
-        target = self._target(url, None)
         while True:
+            if gate is not None:
+                with call.flight.paused():
+                    gate(target)
             answer = self._answer(target, call, bool(hops))
             location = answer.headers.get("location") if call.follow and answer.status in _REDIRECTS else None
             if not location:
                 return _response(target, answer, call, tuple(hops))
             hops.append(Hop(target, answer.status, self._target(_as_utf8(location), target)))
-            target = self._next(hops, limits.redirects)
+            target = self._next(hops, call.limits.redirects)
 
     def send(
         self,

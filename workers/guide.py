@@ -1,6 +1,6 @@
 """What a task's requests say of themselves, and where they may be led: asked before each hop of a fetch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 from shared import credentials, scope, urls
@@ -11,11 +11,12 @@ from shared.vault import NoSecretKey, SecretUnreadable
 from workers.errors import CredentialsUnreadable, RedirectRefused
 from workers.fetch import Guide, Response
 from workers.runtime import Runtime
+from workers.turns import Turn
 
 
-def fetch(ctx: Runtime, work: Work, url: str, halted: Callable[[], bool]) -> Response:
-    """Fetches a URL for a task, as its job wants to be seen. Raises FetchError."""
-    return ctx.fetcher.get(url, cancelled=halted, guide=guide(ctx.settings, work))
+def fetch(ctx: Runtime, work: Work, url: str, turn: Turn) -> Response:
+    """Fetches a URL for a task, as its job wants to be seen, each request in its turn. Raises FetchError."""
+    return ctx.fetcher.get(url, cancelled=turn.is_halted, guide=guide(ctx.settings, work), gate=turn)
 
 
 def guide(settings: Settings, work: Work) -> Guide | None:

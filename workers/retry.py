@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from workers.errors import FetchError
+from workers.errors import FetchError, RobotsPending, RobotsUnavailable
 
 #: the server wants less of us: retry, and slow the whole host down
 BLOCKING = frozenset({403, 429, 503})
@@ -73,17 +73,21 @@ def decide(
     """What follows attempt number `attempt` (from 1). `rand` in 0…1 spreads the retries."""
     if isinstance(outcome, Answer) and outcome.status_code < 400:
         return Done()
+    if isinstance(outcome, RobotsPending):
+        return SnoozeUntil(now_us + round((policy.base + rand) * 1_000_000), outcome.message)
     reason, retryable = _judged(outcome)
     if not retryable or attempt >= max_attempts:
         return Failed(reason)
     wait = _backoff(outcome, attempt, policy, rand)
-    if isinstance(outcome, Answer):
+    if isinstance(outcome, Answer | RobotsUnavailable):
         wait = max(wait, retry_after_seconds(outcome.retry_after, now_us))
     return RetryAt(now_us + round(wait * 1_000_000), reason)
 
 
 def is_blocking(outcome: Outcome) -> bool:
     """Whether the whole host should be asked less often."""
+    if isinstance(outcome, RobotsUnavailable):
+        return True
     return isinstance(outcome, Answer) and outcome.status_code in BLOCKING
 
 

@@ -1,28 +1,20 @@
-"""robots.txt by RFC 9309: what may be fetched, how fast, and where the sitemaps are."""
+"""What a robots.txt says, by RFC 9309: what may be fetched, how fast, and where the sitemaps are."""
 
 import math
 import re
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable
 from functools import lru_cache
 
 from protego import Protego
 
-from workers.errors import BadUrl, Cancelled, FetchError, RobotsUnavailable, TooManyRedirects
-from workers.fetch import Fetcher
+from workers.errors import RobotsUnavailable
 
 #: bytes that are parsed (RFC 9309, 2.5)
 MAX_ROBOTS = 500 * 1024
 #: asterisks; what follows the rule with the last one is not read. Of 4,230 real files the largest has 2,246
 MAX_WILDCARDS = 4_000
-MAX_ORIGINS = 1_000
 MAX_SITEMAPS = 1_000
 #: seconds; a longer Crawl-delay counts as this
 MAX_DELAY = 3_600.0
-#: seconds that a failure is remembered, so that a crawl's tasks do not each wait for it
-FAILURE_TTL = 10.0
 
 #: what Protego reads, misspellings included. Any other line would end a group there (RFC 9309, 2.1: it must not)
 _FIELDS = (
@@ -53,12 +45,18 @@ class RobotsRules:
 
     @classmethod
     def from_response(cls, status_code: int, body: bytes, user_agent: str) -> "RobotsRules":
-        """RFC 9309, 2.3.1: 2xx is parsed, 429 and 5xx raise RobotsUnavailable, all else allows everything."""
-        if status_code == 429 or status_code >= 500:
-            raise RobotsUnavailable(f"robots.txt answered HTTP {status_code}")
-        if not 200 <= status_code < 300:
-            return cls("", user_agent)
-        return cls(_whole_lines(body).decode("utf-8-sig", "replace"), user_agent)
+        """The rules in an answer. Raises RobotsUnavailable as `text_of` does."""
+        return cls(text_of(status_code, body), user_agent)
+
+
+def text_of(status_code: int, body: bytes, retry_after: str | None = None) -> str:
+    """RFC 9309, 2.3.1: the text of a 2xx, none for all else: everything is allowed.
+
+    Raises RobotsUnavailable for 429 and 5xx.
+    """
+    if status_code == 429 or status_code >= 500:
+        raise RobotsUnavailable(f"robots.txt answered HTTP {status_code}", retry_after)
+    return _whole_lines(body).decode("utf-8-sig", "replace") if 200 <= status_code < 300 else ""
 
 
 def _whole_lines(body: bytes) -> bytes:
@@ -81,79 +79,3 @@ def _bounded(delay: float | None) -> float | None:
     if delay is None or not math.isfinite(delay) or delay < 0:
         return None
     return min(float(delay), MAX_DELAY)
-
-
-class _Entry:
-    """The rules of one origin, or the failure to get them. The lock makes the fetch single."""
-
-    __slots__ = ("expires", "failure", "lock", "rules")
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.expires = -math.inf
-        self.rules: RobotsRules | None = None
-        self.failure: FetchError | None = None
-
-
-class RobotsCache:
-    """The robots.txt of the origins crawled lately, each fetched once for all threads."""
-
-    def __init__(
-        self, fetcher: Fetcher, user_agent: str, ttl: float = 3600.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """`ttl` and `clock` in seconds."""
-        self._fetcher = fetcher
-        self._user_agent = user_agent
-        self._ttl = ttl
-        self._clock = clock
-        self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def rules(
-        self, origin: str, cancelled: Callable[[], bool] | None = None, user_agent: str | None = None
-    ) -> RobotsRules:
-        """The rules of `origin` (`scheme://host[:port]`) for our `user_agent`, or a job's own.
-
-        Raises RobotsUnavailable for 429 and 5xx, the FetchError where the host cannot be reached, Cancelled.
-        """
-        agent = user_agent or self._user_agent
-        entry = self._entry((origin, agent))
-        with entry.lock:
-            if self._clock() >= entry.expires:
-                self._refresh(entry, origin, agent, cancelled)
-            if entry.failure is not None:
-                raise type(entry.failure)(entry.failure.message)
-            assert entry.rules is not None
-            return entry.rules
-
-    def _entry(self, key: tuple[str, str]) -> _Entry:
-        with self._lock:
-            entry = self._entries.setdefault(key, _Entry())
-            self._entries.move_to_end(key)
-            if len(self._entries) > MAX_ORIGINS:
-                self._entries.popitem(last=False)
-            return entry
-
-    def _refresh(self, entry: _Entry, origin: str, agent: str, cancelled: Callable[[], bool] | None) -> None:
-        entry.rules, entry.failure, entry.expires = None, None, -math.inf
-        try:
-            entry.rules = self._fetch(origin, agent, cancelled)
-            entry.expires = self._clock() + self._ttl
-        except Cancelled:
-            raise  # says nothing about the host
-        except FetchError as error:
-            entry.failure = error
-            entry.expires = self._clock() + FAILURE_TTL
-
-    def _fetch(self, origin: str, agent: str, cancelled: Callable[[], bool] | None) -> RobotsRules:
-        try:
-            response = self._fetcher.get(
-                f"{origin}/robots.txt",
-                headers={"user-agent": agent},
-                cancelled=cancelled,
-                max_body=MAX_ROBOTS,
-                cut=True,
-            )
-        except (TooManyRedirects, BadUrl):  # RFC 9309, 2.3.1.2: as if there were none
-            return RobotsRules("", agent)
-        return RobotsRules.from_response(response.status_code, response.body, agent)

@@ -15,8 +15,10 @@ from shared.store import Store, open_store
 from workers.committer import Committer
 from workers.egress import EgressPolicy
 from workers.fetch import Fetcher
-from workers.politeness import Politeness
-from workers.robots import RobotsCache
+from workers.politeness import Limits, Politeness
+from workers.robots_cache import RobotsCache
+from workers.robots_store import RobotsStore
+from workers.turns import visits
 
 _JOBS_SEEN = 64
 _URLS_SEEN = 200_000
@@ -80,14 +82,17 @@ def build(settings: Settings, redis: Redis | None = None) -> Runtime:
     store = open_store(settings.effective_database_url)
     queue = TaskQueue(redis, settings.completed_ttl, settings.failed_ttl)
     policy = EgressPolicy(settings.allow_private)
-    fetcher = Fetcher(settings.limits, policy, settings.user_agent, pool=settings.worker_threads)
+    # where connections are limited none may lie idle at the host
+    keep_alive = not settings.host_connections
+    fetcher = Fetcher(settings.limits, policy, settings.user_agent, settings.worker_threads, keep_alive=keep_alive)
+    limits = Limits(settings.host_interval, settings.host_connections, 2 * settings.limits.total)
+    politeness = Politeness(redis, limits, settings.worker_threads)
     measures = Measures()
     flusher = Flusher(measures, redis)
     flusher.ensure()
-    committer = Committer(store, queue, measures=measures)
+    committer = Committer(store, queue, measures=measures, crowded=politeness.crowded)
     committer.start()
-    robots = RobotsCache(fetcher, settings.user_agent)
-    politeness = Politeness(redis, settings.host_delay)
+    robots = RobotsCache(fetcher, settings.user_agent, RobotsStore(redis), visits(politeness))
     return Runtime(settings, store, queue, committer, fetcher, robots, politeness, measures, flusher)
 
 

@@ -11,7 +11,7 @@ from lxml import etree
 from shared.errors import InvalidUrl
 from shared.urls import MAX_URL, canonicalise
 from workers.errors import BadResponse, BodyTooLarge, Cancelled, FetchError, one_line
-from workers.fetch import Fetcher, Guide, Response
+from workers.fetch import Fetcher, Gate, Guide, Response
 
 #: bytes of one file, as sent and unpacked
 MAX_FILE = 50_000_000
@@ -32,10 +32,15 @@ class SitemapReader:
     """Follows sitemaps to the page URLs in them. What went wrong on the way is in `problems`."""
 
     def __init__(
-        self, fetcher: Fetcher, *, cancelled: Callable[[], bool] | None = None, guide: Guide | None = None
+        self,
+        fetcher: Fetcher,
+        *,
+        cancelled: Callable[[], bool] | None = None,
+        guide: Guide | None = None,
+        gate: Gate | None = None,
     ) -> None:
-        self._fetcher = fetcher
-        self._guide = guide
+        """`gate` lets each request go when its host may be asked; `guide` says what to send."""
+        self._fetcher, self._guide, self._gate = fetcher, guide, gate
         self._cancelled = cancelled
         self._seen: set[str] = set()
         self._queue: deque[tuple[str, int]] = deque()
@@ -86,7 +91,9 @@ class SitemapReader:
 
     def _get(self, url: str) -> Response | None:
         try:
-            response = self._fetcher.get(url, cancelled=self._cancelled, max_body=MAX_FILE, guide=self._guide)
+            response = self._fetcher.get(
+                url, cancelled=self._cancelled, max_body=MAX_FILE, guide=self._guide, gate=self._gate
+            )
         except Cancelled:
             raise
         except FetchError as error:

@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from certifi import where
@@ -66,6 +67,16 @@ class Flight:
         self.room = MAX_HEADERS
         self.timeout = min(self.limits.first_byte, self.remaining())
         _local.flight = self
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Waiting for a turn counts neither as the server's time nor against the deadline."""
+        began = time.monotonic()
+        yield
+        waited = time.monotonic() - began
+        self.deadline += waited
+        if self.started:
+            self.started += waited
 
     def remaining(self) -> float:
         """Seconds to the deadline, above 0. Raises TotalTimeout after it, Cancelled when asked to stop."""

@@ -94,7 +94,7 @@ def halted(halt: Halt | None, work: Work) -> Outcome | None:
 
 def told(outcome: Outcome, verdict: Verdict) -> Any:
     """What RQ is told of a recorded outcome. Raises TaskFailed where the task failed for good."""
-    if not verdict.recorded:
+    if not verdict.recorded or verdict.put_back:
         return Dropped()
     if isinstance(outcome, Delay | Recheck):
         return Later(outcome.at)

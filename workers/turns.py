@@ -1,59 +1,171 @@
-"""A page's turn at its host: waits that are short, delays that are not, penalties for hosts that block us."""
+"""A task's turns at its hosts: waits that are short, delays that are not, and what each answer says of the host."""
 
 import logging
+import random
 import time
+import uuid
 from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 
-from shared import urls
 from shared.clock import SECOND, now_us
 from shared.errors import QueueUnavailable
-from shared.stages import Work
-from workers.errors import Cancelled
-from workers.politeness import SHORT
+from workers.errors import Cancelled, FetchError, HostBusy, Unanswered
+from workers.fetch import Response
+from workers.politeness import FULL, SHORT, Politeness, host_of
 from workers.retry import Answer, is_blocking, retry_after_seconds
-from workers.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
 REASON = "Waiting for its turn at the host"
+#: seconds that a request in the middle of a task (a redirect, a sitemap) waits for its turn
+PATIENCE = 60.0
 _STEP = 0.1
+_CONNECTION_STEP = 0.02
 
 
-def early(ctx: Runtime, work: Work, crawl_delay: float | None, halted: Callable[[], bool]) -> int | None:
-    """The moment (microseconds) to come back at; None: it is this page's turn. Raises Cancelled.
+class Turn:
+    """One task's permissions to ask hosts. Give it to `Fetcher.get` as its gate; leave it when done."""
 
-    While Redis is away nobody can say, and the page waits.
-    """
-    host = urls.split(work.url)[0].partition("://")[2]
-    while True:
+    __slots__ = ("_counted", "_granted", "_halted", "_held", "_load", "_politeness", "_task")
+
+    def __init__(
+        self, politeness: Politeness, task: str, halted: Callable[[], bool] | None, counted: bool = False
+    ) -> None:
+        """`counted`: its requests are noted even where no interval is known yet."""
+        self._politeness, self._task, self._halted, self._counted = politeness, task, halted, counted
+        #: the host that the next request may go to at once
+        self._granted: str | None = None
+        self._held: set[str] = set()
+        self._load: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+        if self._load is not None:
+            self._politeness.loads.leave(self._load)
+            self._load = None
+
+    def early(self, url: str, crawl_delay: float | None) -> int | None:
+        """The moment (microseconds) to come back at; None: it is this task's turn. Raises Cancelled.
+
+        While Redis is away nobody can say, and the page waits.
+        """
+        host = host_of(url)
+        if not self._politeness.loads.enter(host, SHORT, self.is_halted):
+            return _soon()
+        self._load = host
+        wait = self._waited(host, crawl_delay)
+        if wait == 0:
+            self._granted = host
+            return None
+        return _soon() if wait < 0 else now_us() + round(wait * SECOND)
+
+    def _waited(self, host: str, crawl_delay: float | None) -> float:
+        """Waits out what is short: 0 when it is our turn, else the seconds that are left, or FULL."""
+        end = time.monotonic() + SHORT
+        while True:
+            wait = self._ask(host, crawl_delay, urgent=False)
+            if wait == 0 or wait > SHORT:
+                return wait
+            if wait == FULL and time.monotonic() > end:
+                return FULL
+            self._sleep(_CONNECTION_STEP if wait < 0 else wait)
+
+    def _ask(self, host: str, crawl_delay: float | None, urgent: bool) -> float:
         try:
-            wait = ctx.politeness.wait(host, str(work.id), crawl_delay)
+            wait = self._politeness.wait(host, self._task, crawl_delay, urgent)
         except QueueUnavailable as error:
             log.warning("%s", error.message)
-            wait = SHORT * 2
-        if wait <= 0:
-            return None
-        if wait > SHORT:
-            return now_us() + round(wait * SECOND)
-        _sleep(wait, halted)
+            return SHORT * 2
+        if wait == 0:
+            self._held.add(host)
+        return wait
+
+    def __call__(self, url: str) -> None:
+        """Waits until a request may go. Raises HostBusy where that would take too long, Cancelled."""
+        host = host_of(url)
+        if self._granted == host:
+            self._granted = None
+            return
+        end = time.monotonic() + PATIENCE
+        while (wait := self._ask(host, None, urgent=True)) != 0:
+            if time.monotonic() + wait > end:
+                raise HostBusy(f"{host} is not to be asked again for {max(wait, 1):.0f} s")
+            self._sleep(_CONNECTION_STEP if wait < 0 else min(wait, 1.0))
+        if self._counted:
+            self._note(host)
+
+    def _note(self, host: str) -> None:
+        try:
+            self._politeness.asked(host, self._task)
+        except QueueUnavailable as error:
+            log.warning("%s", error.message)
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        while self._held:
+            try:
+                self._politeness.release(self._held.pop(), self._task)
+            except QueueUnavailable as error:
+                log.warning("%s", error.message)
+
+    def is_halted(self) -> bool:
+        """Whether the task is to stop."""
+        return self._halted is not None and self._halted()
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self.is_halted():
+                raise Cancelled
+            time.sleep(min(left, _STEP))
 
 
-def _sleep(seconds: float, halted: Callable[[], bool]) -> None:
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        if halted():
-            raise Cancelled
-        time.sleep(min(left, _STEP))
+def visits(politeness: Politeness) -> Callable[[str, Callable[[], bool] | None], Turn]:
+    """Turns for requests that belong to no task alone, as those for robots.txt: each counts, whatever is known yet."""
+
+    def visit(origin: str, halted: Callable[[], bool] | None) -> Turn:
+        return Turn(politeness, f"visit-{uuid.uuid4().hex}", halted, counted=True)
+
+    return visit
 
 
-def note(ctx: Runtime, url: str, answer: Answer) -> None:
-    """Slows the whole host down after a blocking answer, as long as its Retry-After asks; others speed it up."""
-    host = urls.split(url)[0].partition("://")[2]
+def _soon() -> int:
+    return now_us() + round((SHORT + random.random() * SHORT) * SECOND)
+
+
+def note(politeness: Politeness, response: Response, blocked: bool) -> int:
+    """Slows the whole host down after a blocking answer, as long as its Retry-After asks, and after a slow one.
+
+    Other answers speed it up. Returns how often in a row the host has blocked us now.
+    """
+    host = host_of(response.url)
+    interval = 0.0 if response.history else politeness.loads.answered(host, response.elapsed_ms / 1000)
+    answer = Answer(response.status_code, response.headers.get("retry-after"))
     try:
-        if is_blocking(answer):
+        if blocked or is_blocking(answer):
             pause = retry_after_seconds(answer.retry_after, now_us())
-            ctx.politeness.penalise(host, time.time() + pause)
+            return politeness.penalise(host, time.time() + pause)
+        if interval:
+            politeness.slow(host, interval)
         else:
-            ctx.politeness.relax(host)
+            politeness.relax(host)
     except QueueUnavailable as error:
         log.warning("%s", error.message)
+    return 0
+
+
+def note_failure(politeness: Politeness, url: str, error: FetchError, seconds: float) -> None:
+    """Slows a host down that did not answer; `seconds` is how long it was waited for."""
+    if not isinstance(error, Unanswered):
+        return
+    host = host_of(url)
+    interval = politeness.loads.failed(host, seconds)
+    try:
+        if interval:
+            politeness.slow(host, interval)
+    except QueueUnavailable as away:
+        log.warning("%s", away.message)

@@ -3,8 +3,6 @@
 The second request tells whether the first one warmed the cache (API.md, "Second request").
 """
 
-from collections.abc import Callable
-
 from shared.clock import SECOND
 from shared.stages import Fetched, Finish, FirstRequest, Outcome, Recheck, Work
 from shared.states import UNCACHED, CacheStatus, TaskState
@@ -13,6 +11,7 @@ from workers.errors import Cancelled, FetchError
 from workers.fetch import Response
 from workers.guide import fetch
 from workers.runtime import Runtime
+from workers.turns import Turn
 
 #: microseconds between the two requests, at least and at most
 EARLIEST, LATEST = SECOND // 2, SECOND
@@ -25,10 +24,10 @@ def first_request(finish: Finish, now: int, rand: float) -> Finish | Recheck:
     return Recheck(finish, now + EARLIEST + round(rand * (LATEST - EARLIEST)))
 
 
-def second_request(ctx: Runtime, work: Work, first: FirstRequest, halted: Callable[[], bool]) -> Outcome:
+def second_request(ctx: Runtime, work: Work, first: FirstRequest, turn: Turn) -> Outcome:
     """Asks once more and completes the task, whatever comes of it. Raises Cancelled."""
     try:
-        second = _measured(fetch(ctx, work, work.url, halted))
+        second = _measured(fetch(ctx, work, work.url, turn))
     except Cancelled:
         raise
     except FetchError:

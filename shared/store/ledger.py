@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from shared.stages import Dispatch, Finish
 from shared.states import ACTIVE_JOB, JobState, TaskKind, TaskState
@@ -12,7 +12,7 @@ from shared.store import counters, events, levels
 from shared.store.tables import IS_PENDING, job_state, jobs, tasks
 
 _LOCK = (
-    select(job_state, jobs.c.created_at, jobs.c.max_depth)
+    select(job_state, jobs.c.created_at, jobs.c.max_depth, jobs.c.origin)
     .join(jobs, jobs.c.id == job_state.c.job_id)
     .where(job_state.c.job_id.in_(bindparam("ids", expanding=True)))
     .order_by(job_state.c.job_id)
@@ -22,6 +22,21 @@ _CLAIMABLE = (
     select(tasks.c.id, tasks.c.kind, tasks.c.depth)
     .where(tasks.c.job_id == bindparam("job"), IS_PENDING)
     .order_by(tasks.c.priority.desc(), tasks.c.id)
+    .limit(bindparam("k"))
+)
+#: pending tasks looked through for one whose host need not be waited for
+_LOOK_AHEAD = 2000
+_AHEAD = (
+    select(tasks.c.id, tasks.c.kind, tasks.c.origin, tasks.c.priority, tasks.c.depth)
+    .where(tasks.c.job_id == bindparam("job"), IS_PENDING)
+    .order_by(tasks.c.priority.desc(), tasks.c.id)
+    .limit(_LOOK_AHEAD)
+    .subquery()
+)
+_CLAIMABLE_ELSEWHERE = (
+    select(_AHEAD.c.id, _AHEAD.c.kind, _AHEAD.c.depth)
+    .where(func.coalesce(_AHEAD.c.origin, bindparam("own")).not_in(bindparam("crowded", expanding=True)))
+    .order_by(_AHEAD.c.priority.desc(), _AHEAD.c.id)
     .limit(bindparam("k"))
 )
 _CLAIM = (
@@ -53,6 +68,8 @@ class Account:
     tally: counters.Tally = field(default_factory=counters.Tally)
     #: why nothing of the job can be crawled
     error: str | None = None
+    #: as the job has it, and as discovery has now settled it
+    known_origin: str | None = None
     origin: str | None = None
     was_reopened: bool = False
 
@@ -88,6 +105,11 @@ class Account:
         return 0 < max_pages <= self.n_pages
 
     @property
+    def half(self) -> int:
+        """The slots that pages of hosts to be waited for may take when others need some too."""
+        return max(1, self.window // 2)
+
+    @property
     def is_over(self) -> bool:
         """Whether every task has ended."""
         return not self.discovering and self.n_open == 0
@@ -96,9 +118,10 @@ class Account:
 class Ledger:
     """Opens accounts on first use, closes them all at the end of the transaction."""
 
-    def __init__(self, conn: Connection, now: int) -> None:
+    def __init__(self, conn: Connection, now: int, crowded: frozenset[str] = frozenset()) -> None:
         self.conn = conn
         self.now = now
+        self._crowded = [f"{scheme}://{host}" for host in sorted(crowded) for scheme in ("http", "https")]
         self._accounts: dict[int, Account] = {}
 
     def lock(self, job_ids: set[int]) -> None:
@@ -126,9 +149,18 @@ class Ledger:
 
     def _claim(self, account: Account) -> list[Dispatch]:
         room = min(account.window, account.n_open) - account.n_inflight
-        if room <= 0:
+        if not self._crowded:
+            return self._claim_from(_CLAIMABLE, account, {"k": room})
+        first = min(room, account.half - account.n_inflight)
+        claimed = self._claim_from(_CLAIMABLE, account, {"k": first})
+        own = account.origin or account.known_origin or ""
+        rest = {"k": room - len(claimed), "own": own, "crowded": self._crowded}
+        return claimed + self._claim_from(_CLAIMABLE_ELSEWHERE, account, rest)
+
+    def _claim_from(self, claimable: Select[Any], account: Account, values: dict[str, Any]) -> list[Dispatch]:
+        if values["k"] <= 0:
             return []
-        found: Sequence[Any] = self.conn.execute(_CLAIMABLE, {"job": account.job_id, "k": room}).all()
+        found: Sequence[Any] = self.conn.execute(claimable, {"job": account.job_id, **values}).all()
         if account.by_levels:
             found = levels.claimable(self.conn, account.job_id, bool(account.discovering), found)
         if found:
@@ -164,6 +196,7 @@ def _account(row: Any) -> Account:
         row.window,
         row.discovering,
         row.max_depth is not None,
+        known_origin=row.origin,
     )
 
 

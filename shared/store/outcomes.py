@@ -1,6 +1,7 @@
 """The part of the hot transaction that records outcomes: task rows, counts, pages, found links."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, update
@@ -8,7 +9,7 @@ from sqlalchemy import bindparam, update
 from shared import ids
 from shared.stages import Delay, Finish, Found, Outcome, Recheck, Release, Verdict, Work
 from shared.states import TaskKind, TaskState
-from shared.store import changes, links
+from shared.store import changes, delays, links
 from shared.store.ledger import Ledger
 from shared.store.tables import pages, tasks
 
@@ -23,8 +24,8 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     finishes = [o for o in live if isinstance(o, Finish)]
     finish_rows(ledger, [(o, rows[o.work.id]) for o in finishes])
     _recheck(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Recheck)])
-    _delay(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Delay)])
-    _release(ledger, [o.work.id for o in live if isinstance(o, Release)])
+    put_back = delays.delay(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Delay)])
+    delays.release(ledger, [o.work.id for o in live if isinstance(o, Release)])
     changed = changes.record(ledger, [(o, rows[o.work.id]) for o in _first_requests(live)])
     for o in live:
         if isinstance(o, Finish | Found) and o.origin:
@@ -32,12 +33,16 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     _note_found(ledger, [o for o in live if isinstance(o, Found)])
     found = [o.first if isinstance(o, Recheck) else o for o in live]
     added = links.admit(ledger, [o for o in found if isinstance(o, Finish | Found) and o.links])
-    return [_verdict(ledger, o, ok, added, changed) for o, ok in zip(outcomes, valid, strict=True)]
+    verdict = partial(_verdict, ledger, added, changed, put_back)
+    return [verdict(o, ok) for o, ok in zip(outcomes, valid, strict=True)]
 
 
-def _verdict(ledger: Ledger, o: Outcome, ok: bool, added: dict[int, int], changed: set[int]) -> Verdict:
+def _verdict(
+    ledger: Ledger, added: dict[int, int], changed: set[int], put_back: set[int], o: Outcome, ok: bool
+) -> Verdict:
+    task = o.work.id
     full = ok and ledger.account(o.work.job.id).is_full(o.work.job.options.max_pages)
-    return Verdict(ok, added.get(o.work.id, 0), full, ok and o.work.id in changed)
+    return Verdict(ok, added.get(task, 0), full, ok and task in changed, ok and task in put_back)
 
 
 def _first_requests(live: Sequence[Outcome]) -> list[Finish]:
@@ -131,38 +136,6 @@ def _update_pages(ledger: Ledger, finished: Iterable[tuple[Finish, Any]]) -> Non
         ledger.conn.execute(_PAGE, values)
 
 
-_DELAY = (
-    update(tasks)
-    .where(_T.id == bindparam("task"))
-    .values(
-        state=TaskState.DELAYED,
-        claimed_until=None,
-        crashes=0,  # its worker outlived it: it is no poison
-        attempts=bindparam("n"),
-        next_attempt_at=bindparam("at"),
-        error=bindparam("reason"),
-        status_code=bindparam("code"),
-        response_time=bindparam("ms"),
-    )
-)
-
-
-def _delay(ledger: Ledger, delayed: Sequence[tuple[Delay, Any]]) -> None:
-    if delayed:
-        ledger.conn.execute(_DELAY, [_delay_values(o, row) for o, row in delayed])
-
-
-def _delay_values(o: Delay, row: Any) -> dict[str, Any]:
-    return {
-        "task": row.id,
-        "n": row.attempts + (1 if o.spends_attempt else 0),
-        "at": o.at,
-        "reason": o.reason,
-        "code": o.fetched.status_code,
-        "ms": o.fetched.response_time,
-    }
-
-
 _RECHECK = (
     update(tasks)
     .where(_T.id == bindparam("task"))
@@ -188,10 +161,3 @@ _NOTE_FOUND = update(tasks).where(_T.id == bindparam("task")).values(links_found
 def _note_found(ledger: Ledger, parts: Sequence[Found]) -> None:
     if parts:
         ledger.conn.execute(_NOTE_FOUND, [{"task": o.work.id, "found": o.found} for o in parts])
-
-
-def _release(ledger: Ledger, released: Sequence[int]) -> None:
-    """Back to queued, as if never started; the worker puts the RQ job back to the front itself."""
-    if released:
-        back = update(tasks).where(_T.id.in_(sorted(released)))
-        ledger.conn.execute(back.values(state=TaskState.QUEUED, queued_at=ledger.now, claimed_until=None))

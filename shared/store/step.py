@@ -8,7 +8,7 @@ committers never wait for each other in a circle.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
 
 from shared.stages import Admission, Dispatch, Outcome, Verdict, Work
 from shared.store.admissions import admit
@@ -33,20 +33,26 @@ class StepResult:
     dispatches: list[Dispatch] = field(default_factory=list)
 
 
-def run(store: Store, admissions: Sequence[Admission], outcomes: Sequence[Outcome], now: int, lease: int) -> StepResult:
+def run(
+    store: Store,
+    admissions: Sequence[Admission],
+    outcomes: Sequence[Outcome],
+    now: int,
+    lease: int,
+    crowded: frozenset[str] = frozenset(),
+) -> StepResult:
     """Commits a batch. Times in microseconds; lease is how long an admitted task is held without renewal.
+
+    Half of a job's slots are not given to pages of the `crowded` hosts (host[:port]).
 
     Raises StoreUnavailable; then nothing of the batch is recorded and it can be repeated as it is.
     """
-    return store.write(lambda conn: _step(conn, admissions, outcomes, now, lease))
+    return store.write(lambda conn: _step(Ledger(conn, now, crowded), admissions, outcomes, lease))
 
 
-def _step(
-    conn: Connection, admissions: Sequence[Admission], outcomes: Sequence[Outcome], now: int, lease: int
-) -> StepResult:
+def _step(ledger: Ledger, admissions: Sequence[Admission], outcomes: Sequence[Outcome], lease: int) -> StepResult:
     wanted = {a.task_id for a in admissions} | {o.work.id for o in outcomes}
-    rows = {row.id: row for row in conn.execute(_LOCK, {"ids": sorted(wanted)})}
-    ledger = Ledger(conn, now)
+    rows = {row.id: row for row in ledger.conn.execute(_LOCK, {"ids": sorted(wanted)})}
     verdicts = record(ledger, rows, outcomes)
-    works = admit(ledger, rows, admissions, now + lease)
+    works = admit(ledger, rows, admissions, ledger.now + lease)
     return StepResult(works, verdicts, ledger.close())

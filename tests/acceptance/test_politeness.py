@@ -2,11 +2,13 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.acceptance.system import System
-from tests.site import Site, html, linked_site
+from tests.site import Site, html, linked_site, redirect, silence
+from tests.waiting import until
 
 
 def gaps(site: Site) -> list[float]:
@@ -25,6 +27,56 @@ def test_crawl_delay_holds_over_four_workers_and_three_jobs(system: System, site
     assert len(gaps(site)) == 14
     # the moments are kept where the requests leave; on the way to the server they move a little
     assert min(gaps(site)) > delay - 0.15
+
+
+def busy_site(delay: str = "") -> dict[str, Any]:
+    """Pages, redirects between them, index pages, a sitemap and a robots.txt: all that asks a host."""
+    pages: dict[str, Any] = dict(linked_site(4, robots=f"User-agent: *\n{delay}Allow: /\n", sitemap=True))
+    pages["/"] = html('<a href="/old">a</a><a href="/dir/index.html">b</a><a href="/page/1">c</a>')
+    return pages | {
+        "/old": redirect("/older"),
+        "/older": redirect("/page/3"),
+        "/dir/index.html": html("d"),
+        "/dir/": html("d"),
+    }
+
+
+@pytest.mark.parametrize(("rate", "delay"), [("4", ""), ("0", "Crawl-delay: 0.25\n")])
+def test_no_two_requests_of_any_kind_come_closer_than_allowed(
+    system: System, site: Site, rate: str, delay: str
+) -> None:
+    site.pages, site.delay = busy_site(delay), 0.0
+    system.env["CRAWLYARD_HOST_RATE"] = rate
+    system.start(workers=4)
+    for job_id in [system.crawl(f"http://{site.host}") for _ in range(3)]:
+        system.ended(job_id)
+    times = [request.at for request in site.requests]
+    assert len(times) > 3 * 7
+    assert site.paths().count("/robots.txt") == 1
+    assert min(later - earlier for earlier, later in pairwise(times)) > 0.25 - 0.1
+
+
+def test_no_more_requests_at_once_than_allowed(system: System, site: Site) -> None:
+    site.pages = linked_site(40)
+    system.env["CRAWLYARD_HOST_CONNECTIONS"] = "3"
+    system.start(workers=4)
+    for job_id in [system.crawl(f"http://{site.host}", use_sitemap=False) for _ in range(3)]:
+        assert system.ended(job_id)["progress"]["completed_tasks"] == 40
+    assert site.max_concurrent == 3
+
+
+def test_a_host_that_never_answers_leaves_the_workers_to_others(system: System, site: Site) -> None:
+    hung = linked_site(30, sitemap=True) | {f"/page/{n}": silence() for n in range(1, 30)}
+    with Site(hung) as other:
+        system.env["CRAWLYARD_ALLOW_PRIVATE"] = f"{site.host},{other.host}"
+        system.start()
+        stuck = [system.crawl(f"http://{other.host}") for _ in range(2)]
+        until(lambda: len([path for path in other.paths() if path != "/"]) > 4, 20)
+        quick = system.crawl(f"http://{site.host}", max_pages=50)
+        assert system.ended(quick, 20)["progress"]["completed_tasks"] == 50
+        for job_id in stuck:
+            assert system.job(job_id)["status"] == "running"
+            system.call("POST", f"/v1/jobs/{job_id}/cancel")
 
 
 def test_waiting_for_a_turn_spends_no_attempt(system: System, site: Site) -> None:

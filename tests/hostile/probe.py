@@ -18,7 +18,7 @@ from workers.egress import EgressPolicy
 from workers.errors import FetchError
 from workers.fetch import Fetcher
 from workers.parse import is_html, parse_html
-from workers.robots import RobotsCache
+from workers.robots_cache import RobotsCache
 from workers.sitemap import SitemapReader
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.queue import TaskQueue
-from workers.politeness import PENALTIES_KEY, Politeness
+from workers.politeness import FULL, PENALTIES_KEY, Limits, Politeness
 
 
 class Clock:
@@ -91,3 +91,61 @@ def test_answers_that_do_not_block_make_the_host_fast_again(polite: Politeness, 
         polite.relax("h")
     assert polite.wait("h", "1", None) == 0.0
     assert not queue.redis.exists(PENALTIES_KEY)
+
+
+def limited(queue: TaskQueue, clock: Clock, connections: int) -> Politeness:
+    return Politeness(queue.redis, Limits(connections=connections, longest=60), clock=clock)
+
+
+def test_no_more_connections_than_allowed_over_all_workers(queue: TaskQueue, clock: Clock) -> None:
+    one, other = limited(queue, clock, 2), limited(queue, clock, 2)
+    assert [p.wait("h", t, None) for p, t in ((one, "a"), (other, "b"), (one, "c"), (other, "d"))] == [0, 0, FULL, FULL]
+    assert other.wait("free", "e", None) == 0
+    one.release("h", "a")
+    assert other.wait("h", "d", None) == 0
+
+
+def test_a_connection_that_nobody_gives_back_comes_free(queue: TaskQueue, clock: Clock) -> None:
+    polite = limited(queue, clock, 1)
+    assert [polite.wait("h", t, None) for t in "ab"] == [0, FULL]
+    clock.now += 61
+    assert polite.wait("h", "b", None) == 0
+
+
+def test_a_redirect_goes_before_what_is_reserved_but_not_before_its_time(polite: Politeness, clock: Clock) -> None:
+    assert [polite.wait("h", t, 2.0) for t in "abc"] == [0, 2, 4]
+    assert polite.wait("h", "a", 2.0, urgent=True) == 2
+    clock.now += 2
+    assert polite.wait("h", "a", 2.0, urgent=True) == 0
+    assert polite.wait("h", "b", 2.0) == 2
+
+
+def test_a_request_before_the_rules_are_known_counts(polite: Politeness, clock: Clock) -> None:
+    polite.asked("h", "robots")
+    clock.now += 0.5
+    assert polite.wait("h", "a", 2.0) == 1.5
+
+
+def test_a_slow_host_gets_an_interval_that_answers_take_back(polite: Politeness, clock: Clock) -> None:
+    polite.slow("h", 4.0)
+    assert [polite.wait("h", t, None) for t in "ab"] == [0, pytest.approx(4)]
+    for _ in range(8):
+        polite.relax("h")
+    clock.now += 4
+    assert [polite.wait("h", t, None) for t in "bc"] == [0, 0]
+
+
+def test_blocks_in_a_row_are_counted_over_all_workers(polite: Politeness, queue: TaskQueue, clock: Clock) -> None:
+    other = Politeness(queue.redis, clock=clock)
+    assert [p.penalise("h", clock.now) for p in (polite, other, polite)] == [1, 2, 3]
+    polite.wait("h", "a", None)
+    polite.relax("h")
+    assert other.penalise("h", clock.now) == 1
+
+
+def test_a_host_to_be_waited_for_is_crowded(polite: Politeness, clock: Clock) -> None:
+    for task in "abcd":
+        polite.wait("h", task, 0.6)
+    assert polite.crowded() == {"h"}
+    clock.now += 2
+    assert polite.crowded() == frozenset()

@@ -28,7 +28,9 @@ class FakeStep:
         self.gate = threading.Event()
         self.gate.set()
 
-    def __call__(self, _store: Any, admissions: Any, outcomes: Any, _now: int, _lease: int) -> StepResult:
+    def __call__(
+        self, _store: Any, admissions: Any, outcomes: Any, _now: int, _lease: int, _crowded: frozenset[str]
+    ) -> StepResult:
         self.gate.wait(10)
         if self.failures:
             raise self.failures.pop(0)

@@ -5,7 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers import errors
-from workers.retry import Answer, Decision, Done, Failed, Outcome, RetryAt, RetryPolicy, decide, is_blocking
+from workers.retry import (
+    Answer,
+    Decision,
+    Done,
+    Failed,
+    Outcome,
+    RetryAt,
+    RetryPolicy,
+    SnoozeUntil,
+    decide,
+    is_blocking,
+)
 
 NOW = 1_800_000_000_000_000  # 2027-01-15T08:00:00Z
 POLICY = RetryPolicy()
@@ -37,7 +48,10 @@ TABLE: list[tuple[Outcome, int, Decision]] = [
     (errors.FirstByteTimeout("slow"), 1, after(1, "slow")),
     (errors.DnsTemporary("dns"), 2, after(2, "dns")),
     (errors.ConnectionReset("reset"), 3, Failed("reset")),
-    (errors.RobotsUnavailable("robots"), 1, after(1, "robots")),
+    (errors.RobotsUnavailable("robots"), 1, after(5, "robots")),
+    (errors.RobotsUnavailable("robots", "60"), 2, after(60, "robots")),
+    (errors.RobotsPending("pending"), 3, SnoozeUntil(NOW + 1_500_000, "pending")),
+    (errors.HostBusy("busy"), 1, after(1, "busy")),
     (errors.DnsNotFound("none"), 1, Failed("none")),
     (errors.ForbiddenAddress("private"), 1, Failed("private")),
     (errors.BodyTooLarge("large"), 1, Failed("large")),

@@ -7,9 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from workers.errors import Cancelled, ConnectTimeout, FetchError, RobotsUnavailable, TooManyRedirects
+from workers.errors import Cancelled, ConnectTimeout, FetchError, RobotsPending, RobotsUnavailable, TooManyRedirects
 from workers.fetch import Fetcher, Response
-from workers.robots import MAX_ORIGINS, MAX_ROBOTS, MAX_WILDCARDS, RobotsCache, RobotsRules
+from workers.robots import MAX_ROBOTS, MAX_WILDCARDS, RobotsRules
+from workers.robots_cache import LEAST_TTL, MAX_ORIGINS, MOST_TTL, TTL, RobotsCache, lifetime
+from workers.robots_store import RobotsStore, StoredRobots
 
 UA = "Crawlyard/0.1 (+https://example.com)"
 
@@ -40,7 +42,7 @@ def response(body: bytes = b"", status: int = 200) -> Response:
 
 
 def cache(fetcher: FakeFetcher, clock: Callable[[], float] = lambda: 0.0) -> RobotsCache:
-    return RobotsCache(cast(Fetcher, fetcher), UA, ttl=60, clock=clock)
+    return RobotsCache(cast(Fetcher, fetcher), UA, clock=clock)
 
 
 def test_it_works() -> None:
@@ -107,7 +109,7 @@ def test_rules_are_fetched_again_after_their_time() -> None:
     now = [0.0]
     fetcher = FakeFetcher(response())
     robots = cache(fetcher, lambda: now[0])
-    for at, fetches in ((0.0, 1), (59.0, 1), (60.0, 2)):
+    for at, fetches in ((0.0, 1), (TTL - 1, 1), (TTL, 2)):
         now[0] = at
         robots.rules("http://e.com")
         assert len(fetcher.urls) == fetches
@@ -148,3 +150,80 @@ def test_the_origins_kept_are_bounded() -> None:
     assert len(fetcher.urls) == MAX_ORIGINS + 1
     robots.rules("http://0.com")
     assert len(fetcher.urls) == MAX_ORIGINS + 2
+
+
+class FakeStore(RobotsStore):
+    """What Redis would keep, shared by the caches of several processes."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, StoredRobots] = {}
+        self.fetching: set[str] = set()
+
+    def get(self, origin: str) -> StoredRobots | None:
+        return self.kept.get(origin)
+
+    def put(self, origin: str, robots: StoredRobots) -> None:
+        self.kept[origin] = robots
+        self.fetching.discard(origin)
+
+    def may_fetch(self, origin: str) -> bool:
+        if origin in self.fetching:
+            return False
+        self.fetching.add(origin)
+        return True
+
+
+def shared_cache(fetcher: FakeFetcher, store: FakeStore, now: list[float]) -> RobotsCache:
+    return RobotsCache(cast(Fetcher, fetcher), UA, store, clock=lambda: now[0])
+
+
+def test_one_fetch_serves_all_processes() -> None:
+    store, fetcher, now = FakeStore(), FakeFetcher(response(b"User-agent: *\nDisallow: /a")), [0.0]
+    for _ in range(3):
+        assert not shared_cache(fetcher, store, now).rules("http://e.com").allows("http://e.com/a")
+    assert len(fetcher.urls) == 1
+
+
+def test_a_failure_keeps_its_kind_for_other_processes() -> None:
+    store, now = FakeStore(), [0.0]
+    for fetcher in (FakeFetcher(ConnectTimeout("slow")), FakeFetcher(response())):
+        with pytest.raises(ConnectTimeout, match="slow"):
+            shared_cache(fetcher, store, now).rules("http://e.com")
+
+
+def test_while_another_process_fetches_a_task_gives_its_thread_back() -> None:
+    store = FakeStore()
+    store.fetching.add("http://e.com")
+    with pytest.raises(RobotsPending):
+        shared_cache(FakeFetcher(response()), store, [0.0]).rules("http://e.com")
+
+
+def test_while_the_file_cannot_be_had_the_old_one_holds() -> None:
+    store, fetcher, now = FakeStore(), FakeFetcher(response(b"User-agent: *\nDisallow: /a")), [0.0]
+    robots = shared_cache(fetcher, store, now)
+    robots.rules("http://e.com")
+    now[0], fetcher.answer = TTL, response(status=503)
+    assert not robots.rules("http://e.com").allows("http://e.com/a")
+    assert not shared_cache(fetcher, store, now).rules("http://e.com").allows("http://e.com/a")
+    assert len(fetcher.urls) == 2
+
+
+def test_retry_after_holds_for_all_processes() -> None:
+    store, now = FakeStore(), [0.0]
+    unwell = FakeFetcher(Response("http://e.com/robots.txt", 503, {"retry-after": "120"}, b"", 0, 1))
+    for at, fetches in ((0.0, 1), (119.0, 1), (120.0, 2)):
+        now[0] = at
+        with pytest.raises(RobotsUnavailable) as caught:
+            shared_cache(unwell, store, now).rules("http://e.com")
+        assert caught.value.retry_after == "120"
+        assert len(unwell.urls) == fetches
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("", TTL), ("max-age=7200", 7200), ("public, max-age=5", LEAST_TTL), ("max-age=999999999", MOST_TTL)],
+)
+def test_a_file_holds_for_a_day_at_most(header: str, seconds: float) -> None:
+    answer = Response("http://e.com/robots.txt", 200, {"cache-control": header}, b"", 0, 1)
+    assert lifetime(answer) == seconds
+    assert MOST_TTL == 86_400
