@@ -1,13 +1,13 @@
 """`/api/domains` and `/api/pages`: the things that trigger jobs."""
 
 from api import lookup
-from api.auth import allowed
 from api.context import Answer, Call
 from api.inputs import naming
+from api.options import job_options
 from api.queue_jobs import accepted, queue_job
 from api.schemas.common import Data, DataPage, Meta, NoBody, NoQuery, Paged
 from api.schemas.domains import CreateDomain, CreatePage, DomainCreated, DomainResult, PageResult
-from api.schemas.jobs import Options
+from api.schemas.options import Options
 from shared import jobs as job_cases
 from shared import tasks as task_cases
 from shared import urls
@@ -81,7 +81,7 @@ def crawl_domain(call: Call, given: Options) -> Answer:
     """Crawls a domain; the answer is the queue job of its discovery."""
     domain = _here(call)
     call.queue.ping()
-    return accepted(call, _start(call, domain.host, allowed(call.key, JobOptions(**given.given()))))
+    return accepted(call, _start(call, domain.host, job_options(call, given.given())))
 
 
 def crawl_page(call: Call, _given: NoBody) -> Answer:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from api import lookup
-from api.auth import allowed
 from api.context import Answer, Call
 from api.inputs import naming
+from api.options import job_options
 from api.schemas.common import NoBody, NoQuery
 from api.schemas.jobs import (
     CreateJob,
@@ -17,6 +17,7 @@ from api.schemas.jobs import (
     ProgressResult,
     StatsResult,
 )
+from api.schemas.options import shown
 from shared import jobs as cases
 from shared.clock import SECOND, iso, now_us
 from shared.models import Job
@@ -31,10 +32,10 @@ EVERYTHING = frozenset({"progress", "stats"})
 
 def create_job(call: Call, given: CreateJob) -> Answer:
     """Starts a crawl."""
-    options = allowed(call.key, given.job_options())
     # first, so that a client that is told 503 knows that nothing was recorded
     call.queue.ping()
     with naming("domain"):
+        options = job_options(call, given.chosen(), given.domain)
         job, _ = cases.submit_crawl(
             call.store, call.queue, call.organisation_id, given.domain, options, jobs.FirstTask()
         )
@@ -113,14 +114,7 @@ def job_result(job: Job, known: Progress | None, included: frozenset[str]) -> Jo
         completed_at=iso(job.completed_at),
         cancelled_at=iso(job.cancelled_at),
         error=job.error,
-        use_sitemap=job.options.use_sitemap,
-        find_links=job.options.find_links,
-        allow_cross_subdomain_links=job.options.allow_cross_subdomain_links,
-        respect_robots=job.options.respect_robots,
-        max_pages=job.options.max_pages,
-        concurrency=job.options.concurrency,
-        source_type=job.options.source_type,
-        source_detail=job.options.source_detail,
+        **shown(job.options),
         **extra,
     )
 

@@ -29,7 +29,8 @@ from api.schemas.changes import ChangeDetail, ChangeResult, ChangeSettingsResult
 from api.schemas.common import Data, DataPage, NoBody, NoQuery, Paged
 from api.schemas.compare import CompareJobs, ComparisonResult
 from api.schemas.domains import CreateDomain, CreatePage, DomainCreated, DomainResult, PageResult
-from api.schemas.jobs import CreateJob, JobList, JobResult, ListJobs, Options
+from api.schemas.jobs import CreateJob, JobList, JobResult, ListJobs
+from api.schemas.options import Options
 from api.schemas.public import Health, Readiness
 from api.schemas.queue_jobs import (
     CreateQueueJob,

@@ -95,5 +95,5 @@ BODIES: Mapping[str, Any] = {
     "retry_failed": {"name": "crawl.page", "jobId": JOB, "limit": 100},
     "create_domain": {"domain": "competitor.com"},
     "create_page": {"url": "https://competitor.com/pricing"},
-    "crawl_domain": {"max_pages": 100},
+    "crawl_domain": {"max_pages": 100, "include": ["/blog/*"], "query": {"drop": ["utm_*", "gclid"]}},
 }

@@ -26,6 +26,24 @@ _CRAWL: dict[str, Any] = {
     "concurrency": 20,
     "source_type": "api",
     "source_detail": "create_job",
+    "include": [],
+    "exclude": [],
+    "max_depth": None,
+    "query": "keep",
+    "user_agent": None,
+    "headers": [],
+    "cookies": [],
+    "auth": False,
+    "sitemap_url": None,
+    "url_count": 0,
+}
+_NARROW = _CRAWL | {
+    "include": ["/blog/*"],
+    "exclude": ["*.pdf", "re:[?&]sort="],
+    "max_depth": 5,
+    "query": {"drop": ["utm_*", "gclid"]},
+    "headers": ["x-preview"],
+    "auth": True,
 }
 _PROGRESS = {"total_tasks": 100, "completed_tasks": 40, "failed_tasks": 2, "skipped_tasks": 4, "percentage": 43.8}
 _NO_PROGRESS = {"total_tasks": 0, "completed_tasks": 0, "failed_tasks": 0, "skipped_tasks": 0, "percentage": 0.0}
@@ -135,7 +153,7 @@ _TASK_LIST = {
 ANSWERS: Mapping[str, Any] = {
     "create_job": _CRAWL | {"status": "created", "started_at": None, "progress": _NO_PROGRESS, "stats": _NO_STATS},
     "list_jobs": {"jobs": [_CRAWL], "pagination": {"limit": 20, "offset": 0, "total": 1, "has_next": False}},
-    "get_job": _CRAWL | {"progress": _PROGRESS, "stats": _STATS},
+    "get_job": _NARROW | {"progress": _PROGRESS, "stats": _STATS},
     "delete_job": _STOPPED,
     "cancel_job": _STOPPED,
     "list_tasks": _TASK_LIST,

@@ -5,33 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from api.schemas.common import DIGITS, WHOLE, Body, Moment, Offset, PageNo, Query, Result, Text
+from api.schemas.common import DIGITS, Moment, Offset, PageNo, Query, Result
+from api.schemas.options import Options, OptionsShown
 from api.schemas.targets import DomainText
-from shared.models import JobOptions
 
-MAX_PAGES = 100_000_000
 JobStatus = Literal["created", "running", "completed", "failed", "cancelled"]
 _INCLUDE = "(stats|progress|domain)"
 _RANGE = re.compile(r"([1-9][0-9]{0,4})([dh])")
-
-
-class Options(Body):
-    """What a crawl is to do."""
-
-    use_sitemap: bool = Field(default=True, description="Discover pages from sitemaps")
-    find_links: bool = Field(default=True, description="Discover pages by following internal links")
-    allow_cross_subdomain_links: bool = Field(default=True, description="Follow links across subdomains")
-    respect_robots: bool = Field(default=True, description="Obey robots.txt; false needs the `admin` scope")
-    max_pages: Annotated[int, Field(ge=0, le=MAX_PAGES), WHOLE] = Field(
-        default=0, description="Most pages to crawl; 0: unlimited"
-    )
-    concurrency: Annotated[int, Field(ge=1, le=100), WHOLE] = Field(default=20, description="Most requests at once")
-    source_type: Text = Field(default="api", min_length=1, max_length=64, description="What created the job")
-    source_detail: Text = Field(default="create_job", min_length=1, max_length=200)
-
-    def given(self) -> dict[str, Any]:
-        """The options that were sent, by name."""
-        return {name: getattr(self, name) for name in self.model_fields_set & set(Options.model_fields)}
 
 
 class CreateJob(Options):
@@ -40,9 +20,9 @@ class CreateJob(Options):
     domain: Annotated[DomainText, Field(examples=["example.com"])]
     options: Options = Options()
 
-    def job_options(self) -> JobOptions:
-        """The options that hold."""
-        return JobOptions(**(self.options.given() | self.given()))
+    def chosen(self) -> dict[str, Any]:
+        """The options that were sent and hold, by name."""
+        return self.options.given() | self.given()
 
 
 class ListJobs(Query):
@@ -106,8 +86,8 @@ class DomainInfo(Result):
     created_at: Moment
 
 
-class JobResult(Result):
-    """A crawl job."""
+class JobRecord(Result):
+    """What a crawl job is and was."""
 
     id: str
     domain: str
@@ -119,14 +99,11 @@ class JobResult(Result):
     completed_at: Moment | None
     cancelled_at: Moment | None
     error: str | None
-    use_sitemap: bool
-    find_links: bool
-    allow_cross_subdomain_links: bool
-    respect_robots: bool
-    max_pages: int
-    concurrency: int
-    source_type: str
-    source_detail: str
+
+
+class JobResult(OptionsShown, JobRecord):
+    """A crawl job."""
+
     progress: ProgressResult = Field(default=None, validate_default=False)  # type: ignore[assignment]
     stats: StatsResult = Field(default=None, validate_default=False)  # type: ignore[assignment]
     domain_info: DomainInfo = Field(default=None, validate_default=False)  # type: ignore[assignment]
