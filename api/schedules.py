@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 
 from api import lookup
-from api.auth import allowed
 from api.context import Answer, Call
 from api.inputs import naming
+from api.options import job_options
 from api.schemas.common import Data, DataPage, Meta, NoBody, NoQuery
+from api.schemas.options import shown_difference
 from api.schemas.schedules import ChangeSchedule, CreateSchedule, ListSchedules, ScheduledOptions, ScheduleResult
 from shared import recurrence, urls
 from shared import schedules as cases
@@ -21,8 +22,6 @@ from shared.states import Missed, Overlap
 from shared.store import domains, schedules
 
 _SHOWN_RUNS = 5
-#: never shown
-_SECRET = {"sealed"}
 
 
 def list_schedules(call: Call, given: ListSchedules) -> Answer:
@@ -82,7 +81,7 @@ def _domain(call: Call, given: CreateSchedule) -> Domain:
 
 
 def _options(call: Call, given: ScheduledOptions) -> str:
-    return orjson.dumps(allowed(call.key, JobOptions(**given.given())).as_dict()).decode()
+    return orjson.dumps(job_options(call, given.given()).as_dict()).decode()
 
 
 def _wishes(call: Call, given: ChangeSchedule) -> dict[str, Any]:
@@ -115,7 +114,6 @@ def _one(schedule: Schedule, status: int = 200) -> Answer:
 
 
 def _result(s: Schedule) -> ScheduleResult:
-    options = {name: value for name, value in orjson.loads(s.options).items() if name not in _SECRET}
     return ScheduleResult(
         id=s.uid,
         domain_id=s.domain.uid,
@@ -123,7 +121,7 @@ def _result(s: Schedule) -> ScheduleResult:
         cron=s.rule.cron,
         timezone=s.rule.zone,
         interval_hours=s.rule.interval_hours,
-        options=options,
+        options=shown_difference(JobOptions.from_dict(orjson.loads(s.options))),
         overlap=_word(s.overlap),
         missed=_word(s.missed),
         jitter=s.jitter,

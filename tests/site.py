@@ -55,6 +55,7 @@ class Site:
         fallback: Made = lambda path: None,
         delay: float = 0.0,
         port: int = 0,
+        address: str = "127.0.0.1",
     ) -> None:
         """`delay`: seconds before each answer. `port` 0 takes a free one."""
         self.pages: dict[str, Page | Misbehaviour] = dict(pages or {})
@@ -65,13 +66,13 @@ class Site:
         self._requests: list[Request] = []
         self._active = 0
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._server = _Server((address, port), _Handler)
         self._server.site = self
 
     @property
     def host(self) -> str:
-        """`127.0.0.1:port`."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        """`address:port`."""
+        return "{}:{}".format(*self._server.server_address[:2])
 
     def url(self, path: str = "/") -> str:
         """The absolute URL of a path."""

@@ -208,3 +208,9 @@ def shown(options: JobOptions) -> dict[str, Any]:
         "cookies": list(options.cookie_names),
         "auth": options.has_auth,
     }
+
+
+def shown_difference(options: JobOptions) -> dict[str, Any]:
+    """The fields of OptionsShown that differ from a crawl's defaults, but for what created it."""
+    usual = shown(JobOptions(source_type=options.source_type, source_detail=options.source_detail))
+    return {name: value for name, value in shown(options).items() if value != usual[name]}

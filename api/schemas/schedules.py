@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from api.schemas.common import WHOLE, Body, CamelResult, Id, Moment, Paged, Text
-from api.schemas.jobs import JobStatus, Options
+from api.schemas.jobs import JobStatus
+from api.schemas.options import Options
 from api.schemas.targets import DomainText
 from shared.recurrence import MAX_INTERVAL, MAX_JITTER
 

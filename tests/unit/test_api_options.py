@@ -81,8 +81,8 @@ def test_no_table_holds_them_in_clear(api: Api, caplog: pytest.LogCaptureFixture
         create(api, **SECRETS)
         create(api, **SECRETS, options={"use_sitemap": False})
     with api.store.read() as conn:
-        dump = str([list(conn.execute(table.select())) for table in tables.metadata.sorted_tables])
-        dump += str(list(conn.execute(text("SELECT * FROM jobs"))))
+        # tuples, since the repr of a row cuts long values
+        dump = str([tuple(row) for table in tables.metadata.sorted_tables for row in conn.execute(table.select())])
     assert "x-preview" in dump
     assert not [secret for secret in ("stage-7", "c00kie", PASSWORD, "käthe") if secret in dump + caplog.text]
 
@@ -137,6 +137,16 @@ def test_a_domains_crawl_takes_the_same_options(api: Api) -> None:
     job = api.get("/v1/jobs")["jobs"][0]
     assert job.items() >= SCOPE.items()
     assert (job["headers"], job["auth"]) == (["x-preview"], True)
+
+
+def test_a_schedule_takes_the_same_options_and_keeps_its_secrets_sealed(api: Api) -> None:
+    body = {"domain": "example.com", "cron": "0 0 * * *", "options": SCOPE | SECRETS}
+    shown = api.post("/api/schedules", body, 201)["data"]["options"]
+    assert shown == SCOPE | {"headers": ["x-preview"], "cookies": ["session"], "auth": True}
+    with api.store.read() as conn:
+        kept = str([tuple(row) for row in conn.execute(text("SELECT * FROM schedules"))])
+    assert "sealed" in kept
+    assert not [secret for secret in ("stage-7", "c00kie", PASSWORD, "käthe") if secret in kept]
 
 
 @pytest.mark.parametrize(
