@@ -13,7 +13,7 @@ from typing import Any
 from shared import ids, recurrence, timetable
 from shared import jobs as job_cases
 from shared.clock import SECOND, now_us
-from shared.errors import Conflict, CrawlyardError, Invalid, NotFound, QueueUnavailable, Unavailable
+from shared.errors import Conflict, CrawlyardError, Invalid, NotFound, QueueFault, QueueUnavailable, Unavailable
 from shared.models import Domain, Due, Schedule
 from shared.queue import TaskQueue
 from shared.recurrence import Recurrence
@@ -190,5 +190,5 @@ def _write(queue: TaskQueue, put: Due | None = None, remove: Due | None = None) 
     gone = [timetable.entry(remove)] if remove is not None else []
     try:
         timetable.write(queue, [put] if put is not None else [], gone)
-    except QueueUnavailable:
-        log.warning("the timetable cannot be written while Redis is away: it is reconciled every minute")
+    except (QueueUnavailable, QueueFault) as error:
+        log.warning("the timetable is not written, but reconciled every minute: %s", error.message)

@@ -5,6 +5,8 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared import recurrence
 from shared.clock import SECOND
@@ -78,6 +80,33 @@ def test_five_runs_across_a_change_of_clocks_are_shown_in_their_zone() -> None:
     due = recurrence.first(rule, at("2026-10-23T12:00", BERLIN))
     shown = recurrence.next_runs(rule, due, 5)
     assert [text[8:10] + text[-6:] for text in shown] == ["24+02:00", "25+01:00", "26+01:00", "27+01:00", "28+01:00"]
+
+
+FIELDS = [
+    st.sampled_from(["*", "*/7", "0", "30", "1-5,59"]),
+    st.sampled_from(["*", "*/5", "0", "2", "1-3", "23"]),
+    st.sampled_from(["*", "1", "31", "L", "29,30"]),
+    st.sampled_from(["*", "3", "10", "2,12"]),
+    st.sampled_from(["*", "0", "SUN#L", "1-5", "7"]),
+]
+
+
+@given(
+    st.tuples(*FIELDS).map(" ".join),
+    st.sampled_from([BERLIN, NEW_YORK, "Australia/Lord_Howe", "UTC", "Asia/Kathmandu"]),
+    st.integers(0, 4 * 366 * 24 * 3600),
+)
+@settings(max_examples=200, deadline=None)
+def test_runs_of_any_rule_lie_in_the_future_one_after_the_other(expression: str, zone: str, seconds: int) -> None:
+    rule, moment = cron(expression, zone), NOW + seconds * SECOND
+    try:
+        recurrence.check(rule, moment)
+    except Invalid:
+        return
+    found = [moment, *islice(recurrence.moments(rule, moment, moment), 4)]
+    assert found == sorted(set(found))
+    # what is asked again from a run on is the same
+    assert found[2:3] == list(islice(recurrence.moments(rule, found[1], found[1]), 1))
 
 
 def test_without_a_next_run_or_a_known_zone_none_is_shown() -> None:
