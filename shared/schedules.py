@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from shared import ids, recurrence, timetable
+from shared import analytics, ids, recurrence, timetable
 from shared import jobs as job_cases
 from shared.clock import SECOND, now_us
 from shared.errors import Conflict, CrawlyardError, Invalid, NotFound, QueueFault, QueueUnavailable, Unavailable
@@ -105,7 +105,7 @@ def run_now(store: Store, queue: TaskQueue, organisation_id: int, uid: str) -> S
     fired = _settled(store, queue, found.uid, schedule_runs.fire_now)
     if fired is None or fired.status is RunStatus.SKIPPED:
         raise Conflict("The last run has not ended")
-    _go(queue, fired)
+    _go(store, queue, fired)
     return fired.schedule
 
 
@@ -145,7 +145,7 @@ def _started(store: Store, queue: TaskQueue, uid: str, due: int, step: Step) -> 
         fired = store.write(lambda conn: schedule_runs.fail(conn, _firing(uid), due, reason))
     if fired is None:
         return None
-    _go(queue, fired)
+    _go(store, queue, fired)
     is_started = fired.status is RunStatus.STARTED and fired.schedule.last_job is not None
     return fired.schedule.last_job.uid if is_started and fired.schedule.last_job else None
 
@@ -166,12 +166,14 @@ def _cancel_last(store: Store, queue: TaskQueue, schedule: Schedule) -> None:
             job_cases.cancel(store, queue, schedule.domain.organisation_id, schedule.last_job.id)
 
 
-def _go(queue: TaskQueue, fired: Fired) -> None:
+def _go(store: Store, queue: TaskQueue, fired: Fired) -> None:
     """What follows a recorded run: nothing of it may be needed for the run to happen.
 
-    What is to precede a scheduled crawl (such as a look at its page views) is enqueued here, before its first task.
+    What is to precede a scheduled crawl (a look at its page views) is enqueued here, before its first task.
     """
     if fired.dispatch is not None:
+        with suppress(Unavailable):
+            analytics.refresh_soon(store, queue, fired.schedule.domain)
         job_cases.dispatch(queue, fired.dispatch, None)
     _write(queue, put=fired.schedule.due)
 

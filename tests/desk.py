@@ -9,24 +9,24 @@ from tests.api_kit import Api
 from tests.ga4 import PROPERTY, Ga4
 from workers import runtime, tasks
 
+KEY = "a-secret-key-of-the-tests-0123456789"
 VIEWS = ("page_views_7d", "page_views_28d", "page_views_180d")
 
 
 class Desk:
     """Opens all three; its domain is example.com."""
 
-    def __init__(self, google: Ga4, store_url: str, queue: TaskQueue, redis_url: str, home: Path) -> None:
+    def __init__(self, google: Ga4, store_url: str, queue: TaskQueue, redis_url: str, home: Path, **env: str) -> None:
         self.google = google
-        self.api = Api(
-            store_url,
-            queue,
-            CRAWLYARD_HOME=str(home),
-            DATABASE_URL=store_url,
-            REDIS_URL=redis_url,
-            CRAWLYARD_SECRET_KEY="a-secret-key-of-the-tests-0123456789",
-            CRAWLYARD_ALLOW_PRIVATE=google.host,
-            CRAWLYARD_GA4_ENDPOINT=google.url,
-        )
+        given = {
+            "CRAWLYARD_HOME": str(home),
+            "DATABASE_URL": store_url,
+            "REDIS_URL": redis_url,
+            "CRAWLYARD_SECRET_KEY": KEY,
+            "CRAWLYARD_ALLOW_PRIVATE": google.host,
+            "CRAWLYARD_GA4_ENDPOINT": google.url,
+        }
+        self.api = Api(store_url, queue, **given | env)
         self.jobs = CrawlQueue("default", connection=queue.redis)
         self.ctx = runtime.build(self.api.settings)
         runtime.install(self.ctx)

@@ -161,6 +161,16 @@ def test_two_schedulers_enqueue_one_refresh(desk: Desk) -> None:
     assert len([run for run in runs if run is not None]) == 1
 
 
+def test_a_scheduled_crawl_is_preceded_by_a_refresh(desk: Desk) -> None:
+    desk.connect()
+    desk.work()
+    schedule = desk.api.post("/api/schedules", {"domain": "example.com", "intervalHours": 24}, 201)["data"]["id"]
+    desk.api.post(f"/v1/jobs/{desk.api.get('/v1/jobs')['jobs'][0]['id']}/cancel")
+    desk.api.store.write(lambda conn: conn.exec_driver_sql("UPDATE analytics SET refreshed_at = 1"))
+    desk.api.post(f"/api/schedules/{schedule}/run", expect=202)
+    assert desk.work() == [{"state": "ready", "pages": 3}]
+
+
 def test_a_day_later_it_is_due_again(desk: Desk) -> None:
     desk.connect()
     desk.work()

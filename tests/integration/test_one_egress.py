@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scheduler.loop import move_due
+from scheduler.loop import dispatch_deliveries, move_due
 from shared import jobs
 from shared.models import JobOptions
 from shared.queue import TaskQueue
@@ -17,6 +17,8 @@ from shared.store import Store, keys
 from shared.store import jobs as store_jobs
 from shared.store.jobs import FirstTask
 from tests import jobfunctions
+from tests.desk import KEY, Desk
+from tests.ga4 import Ga4
 from tests.site import Site, html, linked_site, redirect
 from tests.waiting import until
 
@@ -68,6 +70,26 @@ def test_a_crawl_goes_out_through_the_guard_only(
         found = heard(report)
     assert {address for who, address in found if who == "guard"} == {site.host, "127.0.0.1"}
     assert strangers(found, redis_url) == set()
+
+
+def test_webhooks_and_page_views_go_out_through_the_guard_too(
+    tmp_path: Path, sqlite_url: str, redis_url: str, queue: TaskQueue
+) -> None:
+    report = tmp_path / "report"
+    with Ga4({7: [("example.com", "/", 1)]}) as google, Site({"/hook": html("taken")}) as site:
+        env = {"CRAWLYARD_ALLOW_PRIVATE": f"{google.host},{site.host}", "CRAWLYARD_HOME": str(tmp_path)}
+        desk = Desk(google, sqlite_url, queue, redis_url, tmp_path, **env)
+        desk.api.post(f"/v1/jobs/{desk.api.get('/v1/jobs')['jobs'][0]['id']}/cancel")  # it would go to example.com
+        desk.connect()
+        hook = desk.api.post("/api/webhooks", {"url": site.url("/hook"), "events": ["job.failed"]}, 201)["data"]["id"]
+        desk.api.post(f"/api/webhooks/{hook}/test", expect=202)
+        with probe(report, sqlite_url, redis_url, CRAWLYARD_GA4_ENDPOINT=google.url, CRAWLYARD_SECRET_KEY=KEY, **env):
+            until(lambda: dispatch_deliveries(desk.api.store, queue) < 0 or site.requests, 30)
+            until(lambda: desk.shown()["state"] == "ready", 30)
+        desk.close()
+        found = heard(report)
+        assert {address for who, address in found if who == "guard"} == {google.host, site.host, "127.0.0.1"}
+        assert strangers(found, redis_url) == set()
 
 
 def test_whoever_goes_round_the_guard_is_heard(
