@@ -18,6 +18,7 @@ from shared.store import (
     order_writer,
     task_lists,
 )
+from shared.store.engine import SchemaNotCurrent
 from shared.store.task_lists import TaskFilter, Window
 from tests.sorted_tasks import FILTERS, MISS, ROW, WAYS, ended_job, expected, is_ready, read, varied
 
@@ -86,6 +87,14 @@ def test_a_scan_that_takes_too_long_is_ended(store: Store, monkeypatch: pytest.M
         read(store, job, TaskFilter(path="x"), Window(9, sort="path"))
     monkeypatch.undo()
     assert read(store, job, TaskFilter(), Window(9, sort="path"))[1] == 4000
+
+
+def test_what_the_driver_says_during_a_search_is_an_error_of_the_store(store: Store) -> None:
+    job = ended_job(store, varied())
+    order_builds.tend(store)
+    store.write(lambda conn: conn.exec_driver_sql("DROP TABLE order_parts"))
+    with pytest.raises(SchemaNotCurrent):
+        read(store, job, TaskFilter(path="1"), Window(9))
 
 
 @pytest.mark.parametrize("views", [None, 0])
