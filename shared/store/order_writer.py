@@ -3,7 +3,8 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -80,14 +81,17 @@ class Build:
     def _integers(self, column: str) -> Iterator[tuple[Kind, "array[int]"]]:
         """Groups the tasks by value: few values are shared by many tasks."""
         groups: dict[int | None, array[int]] = defaultdict(lambda: array("I"))
-        for rows in self._read(_T.id, _T[column]):
-            for task_id, value in rows:
-                groups[value].append(ids.seq_of(task_id))
+        values = chain.from_iterable(map(itemgetter(0), rows) for rows in self._read(_T[column]))
+        last = FIRST_SEQ - 1
+        for last, value in enumerate(values, FIRST_SEQ):
+            groups[value].append(last)
+        if last != FIRST_SEQ + self._n - 1:
+            raise GivenUp  # the job is being deleted: its numbers have gaps
         nulls = groups.pop(None, array("I"))
         if groups:
-            values = sorted(value for value in groups if value is not None)
-            yield Kind.ASCENDING, _joined(groups[value] for value in values)
-            yield Kind.DESCENDING, _joined(groups[value] for value in reversed(values))
+            known = sorted(value for value in groups if value is not None)
+            yield Kind.ASCENDING, _joined(groups[value] for value in known)
+            yield Kind.DESCENDING, _joined(groups[value] for value in reversed(known))
             yield Kind.NULLS, nulls
 
     def _texts(self, column: str) -> Iterator[tuple[Kind, "array[int]"]]:
@@ -118,7 +122,8 @@ class Build:
 
     def _write(self, which: int, seqs: "array[int]") -> None:
         parts = [seqs[start : start + PART] for start in range(0, len(seqs), PART)]
-        cells = [bytes(map(self._cells.__getitem__, (seq - FIRST_SEQ for seq in part))) for part in parts]
+        by_seq = bytes(FIRST_SEQ) + self._cells
+        cells = [bytes(map(by_seq.__getitem__, part)) for part in parts]
         key = {"order_id": self._order_id, "list": which}
         rows = [
             {**key, "no": no, "data": packed(part[:1] if which == BY_NUMBER else part), "cells": behind}
