@@ -27,17 +27,19 @@ Read = Callable[[dict[str, Any], int], int]
 
 @dataclass(slots=True)
 class Group:
-    """The times of queries of one kind, in ms."""
+    """The times of queries of one kind, in ms, and what they took of the CPU in this process."""
 
     name: str
     times: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
     slowest: tuple[float, str] = (0.0, "")
     n: int = 0
 
-    def add(self, query: str, times: list[float]) -> None:
+    def add(self, query: str, times: list[float], cpu: list[float]) -> None:
         """Notes one query's times."""
         self.n += 1
         self.times += times
+        self.cpu += cpu
         self.slowest = max(self.slowest, (share(times, 0.95), query))
 
     @property
@@ -67,8 +69,8 @@ def measure(
         if not scan:
             _build(store)
         for name, query, call in _calls(store, job, _DOORS[door](dataset, store, job), few, only):
-            times = _times(_first(call) if name == FIRST_SEARCH else call, _FEW if few else _MOST)
-            groups.setdefault(name, Group(name)).add(query, times)
+            times, cpu = _times(_first(call) if name == FIRST_SEARCH else call, _FEW if few else _MOST)
+            groups.setdefault(name, Group(name)).add(query, times, cpu)
             if every:
                 print(f"  {query:75}{share(times, 0.5):9.1f}{share(times, 0.95):9.1f}", flush=True)
     store.close()
@@ -140,21 +142,24 @@ def _through_http(dataset: Dataset, _store: Store, job: Job) -> Read:
 _DOORS: dict[str, Callable[[Dataset, Store, Job], Read]] = {"store": _through_the_store, "http": _through_http}
 
 
-def _times(call: Callable[[], object], most: int) -> list[float]:
-    """Times of one call in ms; the first one is left out: it compiles the statement."""
+def _times(call: Callable[[], object], most: int) -> tuple[list[float], list[float]]:
+    """Times of one call, and of the CPU, in ms; the first one is left out: it compiles the statement."""
     call()
     times: list[float] = []
+    cpu: list[float] = []
     began = time.perf_counter()
     while not times or (len(times) < most and time.perf_counter() - began < _SECONDS):
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.thread_time()
         call()
         times.append((time.perf_counter() - start) * 1000)
-    return times
+        cpu.append((time.thread_time() - used) * 1000)
+    return times, cpu
 
 
 def _show(title: str, groups: Collection[Group]) -> None:
-    print(f"\n{title:24}{'queries':>8}{'p50 ms':>9}{'p95 ms':>9}  slowest query's p95")
+    print(f"\n{title:24}{'queries':>8}{'p50 ms':>9}{'p95 ms':>9}{'cpu p95':>9}  slowest query's p95")
     for group in groups:
-        p50, p95 = (share(group.times, part) for part in (0.5, 0.95))
-        print(f"{group.name:24}{group.n:8}{p50:9.1f}{p95:9.1f}  {group.slowest[0]:.1f}  {group.slowest[1]}")
+        shown = (share(group.times, 0.5), share(group.times, 0.95), share(group.cpu, 0.95))
+        figures = "".join(f"{ms:9.1f}" for ms in shown)
+        print(f"{group.name:24}{group.n:8}{figures}  {group.slowest[0]:.1f}  {group.slowest[1]}")
     print(flush=True)
