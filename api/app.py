@@ -10,6 +10,7 @@ from api.context import EXTENSION, Services
 from api.inputs import MAX_BODY
 from api.rate_limit import RateLimiter
 from api.routes import ROUTES
+from api.streams import Streams
 from shared.errors import SettingsError
 from shared.measures import Flusher, Measures
 from shared.queue import TaskQueue, connect
@@ -46,6 +47,7 @@ def _services(settings: Settings, store: Store | None, queue: TaskQueue | None) 
         queue=queue,
         authenticator=Authenticator(store, settings.bootstrap_key),
         limiter=RateLimiter(queue.redis, settings.rate_limit),
+        streams=Streams(settings.event_streams),
         measures=measures,
         flusher=Flusher(measures, queue.redis),
     )

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from api.auth import Authenticator
 from api.rate_limit import RateLimiter
+from api.streams import Streams
 from shared.errors import Unauthorized
 from shared.measures import Flusher, Measures
 from shared.models import ApiKey
@@ -28,6 +29,7 @@ class Services:
     queue: TaskQueue
     authenticator: Authenticator
     limiter: RateLimiter
+    streams: Streams
     measures: Measures
     flusher: Flusher
 
@@ -97,7 +99,8 @@ class Stream:
 
     parts: Iterator[bytes]
     content_type: str
-    filename: str
+    #: None: shown, not saved
+    filename: str | None = None
 
 
 Handler = Callable[[Call, Any], Answer | Stream]

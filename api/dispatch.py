@@ -90,5 +90,6 @@ def _response(route: Route, answer: Answer) -> Response:
 
 def _stream(answer: Stream) -> Response:
     response = Response(answer.parts, content_type=answer.content_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{answer.filename}"'
+    if answer.filename is not None:
+        response.headers["Content-Disposition"] = f'attachment; filename="{answer.filename}"'
     return response

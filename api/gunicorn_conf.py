@@ -1,5 +1,9 @@
 """What every gunicorn of ours has in common. Address, processes and grace come from Settings, by `crawlyard api`."""
 
+from typing import Any
+
+from api.context import EXTENSION
+
 worker_class = "gthread"
 threads = 16
 # The control socket would sit in the home folder, shared by every gunicorn of this user.
@@ -10,3 +14,8 @@ timeout = 60
 keepalive = 75
 accesslog = None
 errorlog = "-"
+
+
+def post_worker_init(worker: Any) -> None:
+    """Event streams end when their process is told to: they would hold up its end for minutes."""
+    worker.wsgi.extensions[EXTENSION].streams.is_stopping = lambda: not worker.alive

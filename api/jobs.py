@@ -98,7 +98,7 @@ def job_result(job: Job, known: Progress | None, included: frozenset[str]) -> Jo
     """A crawl job as `/v1` shows it, with the objects that were asked for."""
     extra: dict[str, Any] = {}
     if known is not None and "progress" in included:
-        extra["progress"] = _progress(known)
+        extra["progress"] = progress_result(known)
     if known is not None and "stats" in included:
         extra["stats"] = _stats(known)
     if "domain" in included:
@@ -119,7 +119,8 @@ def job_result(job: Job, known: Progress | None, included: frozenset[str]) -> Jo
     )
 
 
-def _progress(known: Progress) -> ProgressResult:
+def progress_result(known: Progress) -> ProgressResult:
+    """How far a crawl job is, as `/v1` shows it."""
     return ProgressResult(
         total_tasks=known.total,
         completed_tasks=known.completed,

@@ -21,6 +21,7 @@ _REASONS = {
     200: "OK",
     201: "Created",
     202: "Accepted",
+    204: "The end was told already: do not connect again",
     304: "Not modified",
     400: "The request is not valid",
     401: "Invalid or missing API key",
@@ -54,6 +55,13 @@ _IDEMPOTENCY_KEY = {
     "required": False,
     "description": "Sent again within 24 h, the same request gets the first answer and does nothing",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+}
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "description": "The newest id that was received: what follows it is sent",
+    "schema": {"type": "string"},
 }
 Models = Mapping[Any, dict[str, Any]]
 
@@ -126,6 +134,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     ]
     if route.takes_body:
         return [*found, _IDEMPOTENCY_KEY]
+    if route.is_watched:
+        return [*found, _LAST_EVENT_ID]
     schema = route.given.model_json_schema()
     for name, field in schema.get("properties", {}).items():
         is_needed = name in schema.get("required", ())
@@ -145,6 +155,8 @@ def _without_null(field: dict[str, Any]) -> dict[str, Any]:
 
 def _responses(route: Route, models: Models) -> dict[str, Any]:
     responses: dict[str, Any] = {str(route.status): _response(route, models, route.status)}
+    if route.is_watched:
+        responses["204"] = {"description": _REASONS[204]}
     if route.etag:
         responses["304"] = {"description": _REASONS[304]}
     for status in _error_statuses(route):

@@ -38,6 +38,11 @@ class Route:
         return self.handler.__name__
 
     @property
+    def is_watched(self) -> bool:
+        """Whether the answer is a stream of events that goes on."""
+        return "text/event-stream" in self.also
+
+    @property
     def takes_body(self) -> bool:
         """Whether `given` is read from the body."""
         return self.method in ("POST", "PUT", "PATCH")

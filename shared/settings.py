@@ -75,6 +75,8 @@ class Settings:
     change_days: int
     #: requests per minute of one API key; 0: unlimited
     rate_limit: int
+    #: event streams that one API process holds open at once, of its 16 threads; 0: none
+    event_streams: int
     log_level: str
     #: TEXT or JSON
     log_format: str
@@ -136,6 +138,7 @@ class Settings:
             snapshot_days=env.integer("CRAWLYARD_SNAPSHOT_DAYS", 90, 0, 36_500),
             change_days=env.integer("CRAWLYARD_CHANGE_DAYS", 365, 0, 36_500),
             rate_limit=env.integer("CRAWLYARD_RATE_LIMIT", 1200, 0, 1_000_000),
+            event_streams=env.integer("CRAWLYARD_EVENT_STREAMS", 6, 0, 12),
             log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             log_format=env.choice("LOG_FORMAT", "TEXT", ("TEXT", "JSON")),
             access_log=env.flag("CRAWLYARD_ACCESS_LOG"),

@@ -34,6 +34,7 @@ PAGES = (
     Page("GET", "/jobs/<job_id>", crawls.show_tasks, "crawl"),
     Page("GET", "/jobs/<job_id>/broken", crawls.show_broken, "broken"),
     Page("GET", "/jobs/<job_id>/slow", crawls.show_slow, "slow"),
+    Page("GET", "/jobs/<job_id>/events", crawls.watch, "events"),
     Page("GET", "/jobs/<job_id>/export", crawls.export, "export"),
     Page("POST", "/jobs/<job_id>/cancel", crawls.cancel, "cancel", scope="write"),
     Page("GET", "/jobs/<job_id>/tasks/<task_id>", task_page.show, "task"),

@@ -7,7 +7,7 @@ from flask import Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from api import export as exporting
-from api import jobs, lookup, tasks
+from api import job_events, jobs, lookup, tasks
 from api.context import Call, Stream
 from api.dashboard import charts, urls
 from api.dashboard.pace import pace
@@ -96,6 +96,14 @@ def export(call: Call) -> ResponseReturnValue:
         response = Response(answer.payload(), content_type=answer.content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def watch(call: Call) -> ResponseReturnValue:
+    """The API's stream of events, for the page's own script: a session's cookie is all that an EventSource sends."""
+    answer = job_events.watch_job(call, NoQuery())
+    if isinstance(answer, Stream):
+        return Response(answer.parts, content_type=answer.content_type)
+    return Response(status=answer.status)
 
 
 def cancel(call: Call) -> ResponseReturnValue:

@@ -25,6 +25,10 @@ _TEXTS: Mapping[str, str] = {
     "text/plain": '# TYPE crawlyard_queue_jobs gauge\ncrawlyard_queue_jobs{queue="crawl",state="waiting"} 5.0\n',
     "text/csv": "source_url,url,status\r\nhttps://example.com/,https://example.com/old,failed\r\n",
     "application/x-ndjson": '{"url": "https://example.com/old", "status": "failed"}\n',
+    "text/event-stream": (
+        'event: progress\nid: 1705314605000000\ndata: {"total_tasks": 8, "completed_tasks": 3, "failed_tasks": 0, '
+        '"skipped_tasks": 0, "percentage": 37.5, "running_tasks": 2}\n\n'
+    ),
     "text/html": "<!doctype html><title>Crawlyard API</title>",
     "text/javascript": '"use strict";',
     "text/css": "body { margin: 0 }",

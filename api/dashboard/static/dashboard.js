@@ -7,6 +7,11 @@
   const status = document.getElementById("live");
   const button = document.getElementById("live-switch");
   const longest = 30000;
+  // while the server says by itself when something has happened, asking is only a safety net
+  const calm = 15000;
+  const soonest = 1000;
+  let source = null;
+  let asked = 0;
   let failures = 0;
   let paused = false;
   let ended = false;
@@ -62,6 +67,7 @@
 
   async function update() {
     if (paused || ended) return;
+    asked = Date.now();
     if (!document.hidden) {
       try {
         await ask();
@@ -72,7 +78,25 @@
         say("No connection to the server. Trying again.");
       }
     }
-    timer = setTimeout(update, Math.min(longest, period * 2 ** Math.min(failures, 5)));
+    const quiet = source && source.readyState === EventSource.OPEN ? calm : period;
+    clearTimeout(timer);
+    timer = setTimeout(update, Math.min(longest, quiet * 2 ** Math.min(failures, 5)));
+  }
+
+  function soon() {
+    if (paused || ended) return;
+    clearTimeout(timer);
+    timer = setTimeout(update, Math.max(0, asked + soonest - Date.now()));
+  }
+
+  function listen() {
+    if (!document.body.dataset.events) return;
+    source = new EventSource(document.body.dataset.events);
+    for (const name of ["progress", "state", "task"]) source.addEventListener(name, soon);
+    source.addEventListener("end", () => {
+      source.close();
+      soon();
+    });
   }
 
   button.hidden = false;
@@ -84,4 +108,5 @@
     if (!paused) update();
   });
   timer = setTimeout(update, period);
+  listen();
 })();
