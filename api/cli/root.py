@@ -23,6 +23,7 @@ VERBS = {
     "compare": "api.cli.changes",
     "schedules": "api.cli.schedules",
     "analytics": "api.cli.analytics",
+    "webhooks": "api.cli.webhooks",
     "keys": "api.cli.keys",
     "doctor": "api.cli.doctor",
 }

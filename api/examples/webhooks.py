@@ -74,6 +74,7 @@ BODIES: Mapping[str, Any] = {
     "change_webhook": {"isActive": False},
 }
 _CHANGE = {"id": _ID, "domain_id": DOMAIN, "page_id": PAGE, "url": "https://competitor.com/pricing"}
+_MISSED = {"schedule_id": _ID, "domain": "competitor.com", "due_at": CREATED, "missed": 3, "caught_up": True}
 #: `data` by type of event
 EVENTS: Mapping[str, Any] = {
     "job.completed": _JOB,
@@ -82,7 +83,7 @@ EVENTS: Mapping[str, Any] = {
     | {"completed_tasks": 0, "failed_tasks": 0},
     "job.cancelled": _JOB | {"status": "cancelled", "completed_tasks": 3, "failed_tasks": 0, "skipped_tasks": 5},
     "page.changed": _CHANGE,
-    "schedule.missed": {"id": _ID, "domain": "competitor.com", "missed": 3},
+    "schedule.missed": _MISSED,
     "webhook.test": {"webhook_id": _ID},
 }
 TIMESTAMP = ENDED
