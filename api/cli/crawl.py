@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
 from api.cli.client import Client
 from api.cli.crawling import Order, perform
 from api.cli.home import connect, running_url
+from api.cli.scope import scope_body, scope_options
 from api.cli.system import temporary
 from api.cli.target import check_target, loopback_host
 from api.cli.text import echo
@@ -21,6 +23,7 @@ from shared.settings import Settings
 @click.option("--concurrency", type=click.IntRange(1, 100), help="Requests at the same time.")
 @click.option("--no-sitemap", is_flag=True, help="Do not read sitemaps.")
 @click.option("--no-links", is_flag=True, help="Do not follow links.")
+@scope_options
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all pages to a file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, all else on stderr.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Give up after this many seconds.")
@@ -29,6 +32,7 @@ from shared.settings import Settings
 @click.pass_context
 def crawl_command(
     ctx: click.Context,
+    /,
     *,
     url: str,
     max_pages: int | None,
@@ -40,10 +44,21 @@ def crawl_command(
     timeout: float | None,
     api: str | None,
     key: str | None,
+    **scope: Any,
 ) -> None:
     """Crawl a site and sum up what was found."""
     settings = Settings.from_env()
-    order = Order(check_target(url), max_pages, concurrency, not no_sitemap, not no_links, csv_file, as_json, timeout)
+    order = Order(
+        check_target(url),
+        max_pages,
+        concurrency,
+        not no_sitemap,
+        not no_links,
+        csv_file,
+        as_json,
+        timeout,
+        scope_body(scope),
+    )
     with _system(settings, order, api, key) as client:
         status = perform(client, order)
     ctx.exit(status)

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,19 @@ class Order:
     as_json: bool = False
     #: seconds after which the crawl is given up; None: never
     timeout: float | None = None
+    #: further fields of the body
+    scope: Mapping[str, Any] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
         """The body of `POST /v1/jobs`."""
         options = {"max_pages": self.max_pages, "concurrency": self.concurrency}
+        # of listed URLs the API follows no links unless told to
+        follow = {} if self.find_links and "urls" in self.scope else {"find_links": self.find_links}
         return {
             "domain": self.target,
             "use_sitemap": self.use_sitemap,
-            "find_links": self.find_links,
+            **follow,
+            **self.scope,
             "source_type": "cli",
             "source_detail": "create_job",
         } | {name: value for name, value in options.items() if value is not None}

@@ -11,10 +11,19 @@ M = TypeVar("M", bound=BaseModel)
 _LONGEST_NUMBER = 18
 
 
-def read(model: type[M], texts: Mapping[str, str], numbers: frozenset[str] = frozenset()) -> M:
-    """Validates a form; an empty field is one that was not given. Raises Invalid, one detail a wrong field."""
+def read(
+    model: type[M],
+    texts: Mapping[str, str],
+    numbers: frozenset[str] = frozenset(),
+    lists: frozenset[str] = frozenset(),
+) -> M:
+    """Validates a form; a list is typed as words, an empty field is one that was not given.
+
+    Raises Invalid, one detail a wrong field.
+    """
     given = {name: value.strip() for name, value in texts.items() if value.strip()}
-    values = {name: _number(value) if name in numbers else value for name, value in given.items()}
+    values: dict[str, Any] = {name: _number(value) if name in numbers else value for name, value in given.items()}
+    values |= {name: given[name].split() for name in lists & given.keys()}
     try:
         return model.model_validate(values)
     except ValidationError as error:

@@ -15,8 +15,9 @@ from api.schemas.jobs import CreateJob, JobList, JobResult, ListJobs
 from shared import queue_ops
 from shared.errors import Invalid
 
-_NUMBERS = frozenset({"max_pages", "concurrency"})
-_DEFAULTS = {"domain": "", "max_pages": "", "concurrency": "20"}
+_NUMBERS = frozenset({"max_pages", "concurrency", "max_depth"})
+_LISTS = frozenset({"include", "exclude"})
+_DEFAULTS = {"domain": "", "max_pages": "", "concurrency": "20", "include": "", "exclude": "", "max_depth": ""}
 _INCLUDE = "stats,progress"
 _MOST_RUNNING = 25
 
@@ -30,7 +31,7 @@ def create(call: Call) -> ResponseReturnValue:
     """Starts a crawl and shows it, or says what is wrong with the form."""
     typed = {name: request.form.get(name, "") for name in _DEFAULTS}
     try:
-        given = forms.read(CreateJob, typed | {"source_type": "dashboard"}, _NUMBERS)
+        given = forms.read(CreateJob, typed | {"source_type": "dashboard"}, _NUMBERS, _LISTS)
         made = jobs.create_job(call, given).body
     except Invalid as error:
         shown = {name: value[:300] for name, value in typed.items()}

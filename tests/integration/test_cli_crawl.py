@@ -59,6 +59,44 @@ def test_the_options_become_the_body_and_the_key_a_header(api: StubApi) -> None:
     assert api.keys == {"Bearer " + "k" * 20}
 
 
+def test_the_options_of_scope_become_the_body(api: StubApi, tmp_path: Path) -> None:
+    listed = tmp_path / "urls.txt"
+    listed.write_text("# pages\nhttps://x/a\n\n  https://x/b\n")
+    rules = ["--include", "/blog/*", "--include", "/", "--exclude", "*.pdf", "--max-depth", "3", "--same-host"]
+    start = ["--sitemap", "https://x/s.xml", "--urls", str(listed), "--query", "drop:utm_*,gclid"]
+    sent = ["--user-agent", "P/1", "--header", "X-Env: stage: 7", "--cookie", "sid=a=b", "--auth", "me:open:sesame"]
+    crawl(api, *rules, *start, *sent)
+    body = api.calls[0][2]
+    assert "find_links" not in body
+    assert {name: value for name, value in body.items() if name not in ("domain", "use_sitemap")} == {
+        "include": ["/blog/*", "/"],
+        "exclude": ["*.pdf"],
+        "max_depth": 3,
+        "allow_cross_subdomain_links": False,
+        "sitemap_url": "https://x/s.xml",
+        "urls": ["https://x/a", "https://x/b"],
+        "query": {"drop": ["utm_*", "gclid"]},
+        "user_agent": "P/1",
+        "headers": {"X-Env": "stage: 7"},
+        "cookies": {"sid": "a=b"},
+        "auth": {"username": "me", "password": "open:sesame"},
+        "source_type": "cli",
+        "source_detail": "create_job",
+    }
+
+
+def test_a_password_is_asked_for_and_not_shown(api: StubApi) -> None:
+    arguments = ["crawl", "https://x", "--api", api.url, "--key", "k" * 20, "--auth", "me"]
+    result = CliRunner().invoke(cli, arguments, input="sesame\n")
+    assert api.calls[0][2]["auth"] == {"username": "me", "password": "sesame"}
+    assert "sesame" not in result.output
+
+
+def test_a_header_without_a_colon_is_bad_usage(api: StubApi) -> None:
+    result = crawl(api, "--header", "X-Env")
+    assert (result.exit_code, "--header" in result.stderr) == (2, True)
+
+
 def test_json_is_one_document_and_everything_else_goes_to_stderr(api: StubApi) -> None:
     result = crawl(api, "--json")
     document = json.loads(result.stdout)

@@ -72,9 +72,18 @@ def test_a_crawl_is_started_from_the_browser(api: Api, browser: Browser) -> None
     assert (job["max_pages"], job["concurrency"], job["source_type"]) == (50, 20, "dashboard")
 
 
+def test_a_crawl_is_narrowed_from_the_browser(api: Api, browser: Browser) -> None:
+    rules = {"include": " /blog/*  /docs/* ", "exclude": "*.pdf", "max_depth": "2"}
+    answer = browser.post("/", domain="example.com", **rules)
+    job = api.get("/v1/jobs/" + answer.headers["Location"].removeprefix("/jobs/"))
+    assert (job["include"], job["exclude"], job["max_depth"]) == (["/blog/*", "/docs/*"], ["*.pdf"], 2)
+
+
 @pytest.mark.parametrize(
     ("field", "typed", "said"),
     [
+        ("include", "/a blog", "begins with"),
+        ("max_depth", "deep", "must be a whole number"),
         ("domain", "", "is required"),
         ("domain", "ftp://example.com", "http"),
         ("domain", HOSTILE, ""),
