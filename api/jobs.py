@@ -16,13 +16,14 @@ from api.schemas.jobs import (
     ListJobs,
     ProgressResult,
     StatsResult,
+    WarningResult,
 )
 from api.schemas.options import shown
 from shared import jobs as cases
 from shared.clock import SECOND, iso, now_us
 from shared.models import Job
 from shared.states import JobState
-from shared.store import jobs, progress
+from shared.store import jobs, notes, progress
 from shared.store.progress import Progress
 
 _UNITS = {"d": 86_400 * SECOND, "h": 3_600 * SECOND}
@@ -79,7 +80,15 @@ def delete_job(call: Call, _given: NoQuery) -> Answer:
 
 
 def _one(call: Call, job: Job) -> JobResult:
-    return job_result(job, progress.read(call.store, [job.id]).get(job.id), EVERYTHING)
+    result = job_result(job, progress.read(call.store, [job.id]).get(job.id), EVERYTHING)
+    return result.model_copy(update={"warnings": _warnings(call, job)})
+
+
+def _warnings(call: Call, job: Job) -> list[WarningResult]:
+    return [
+        WarningResult(kind=w.kind.name.lower(), message=w.message, count=w.n)  # type: ignore[arg-type]
+        for w in notes.of_job(call.store, job.id)
+    ]
 
 
 def _since(given: ListJobs, now: int) -> int | None:

@@ -12,6 +12,7 @@ from api.schemas.queue_jobs import (
     QueueJob,
     QueueJobDetail,
     QueueStats,
+    RedirectResult,
     Retried,
     RetryFailed,
     ReturnValue,
@@ -23,7 +24,7 @@ from shared.errors import NotFound
 from shared.models import JobOptions
 from shared.queue import ROUTES
 from shared.states import FINAL, QUEUE_STATE, JobMode, TaskKind, TaskState
-from shared.store import changes, queue_jobs, tasks
+from shared.store import changes, notes, queue_jobs, tasks
 from shared.store.jobs import FirstTask
 from shared.store.task_records import TaskRecord
 
@@ -153,6 +154,9 @@ def queue_job(record: TaskRecord) -> QueueJob:
 
 def _detail(call: Call, record: TaskRecord) -> QueueJobDetail:
     common = dict(queue_job(record))
+    hops = [RedirectResult(status_code=h.status_code, url=h.url) for h in notes.redirects_of(call.store, record.id)]
+    if hops:
+        common["redirects"] = hops
     return QueueJobDetail(**common, max_attempts=record.max_attempts, return_value=_return_value(call, record))
 
 

@@ -13,7 +13,7 @@ from shared.errors import CrawlyardError
 from shared.measures import STEPS, Measures
 from shared.queue import TaskQueue
 from shared.stages import Dispatch
-from shared.store import Store, counters, deliveries, order_builds, page_views, retention, sweep
+from shared.store import Store, blocked, counters, deliveries, order_builds, page_views, retention, sweep
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +130,13 @@ def dispatch_deliveries(store: Store, queue: TaskQueue) -> int:
     return queue.enqueue_deliveries(deliveries.due(store, now_us()))
 
 
+def give_up_blocked(store: Store, queue: TaskQueue) -> None:
+    """Ends what is left of crawls on hosts that block them."""
+    held, claimed = blocked.give_up(store, now_us())
+    queue.remove(held)
+    queue.enqueue(claimed)
+
+
 def fold(store: Store) -> None:
     """Moves counts from deltas into rollups until there is nothing to move."""
     while counters.pending(store) and counters.fold(store):
@@ -146,6 +153,7 @@ def steps(store: Store, queue: TaskQueue, retention_days: int) -> list[Step]:
         Step("overdue", 0.5, lambda: schedules.start_overdue(store, queue)),
         Step("waiting", 1.0, lambda: schedules.start_waiting(store, queue)),
         Step("timetable", 60.0, lambda: reconcile(store, queue)),
+        Step("blocked", 3.0, lambda: give_up_blocked(store, queue)),
         Step("fold", 1.0, lambda: fold(store)),
         Step("reap", 5.0, lambda: queue.reap(time.time())),
         Step("clean", 30.0, queue.clean),

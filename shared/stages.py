@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from shared import ids
 from shared.changes import Sighting, Watch
 from shared.models import Job
-from shared.states import CacheStatus, SourceType, TaskKind, TaskState
+from shared.states import CacheStatus, SourceType, TaskKind, TaskState, WarningKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,26 @@ class PageFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class JobWarning:
+    """Something about a job that its owner should know."""
+
+    kind: WarningKind
+    #: the host, or a trap's kind of URL
+    subject: str
+    message: str
+    #: times it was met
+    n: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """One redirect on the way to a page: its status code and where it led."""
+
+    status_code: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """A task ended: completed, failed or skipped."""
 
@@ -97,6 +117,9 @@ class Finish:
     found: int = 0
     #: documents fetched (the page; robots.txt and sitemaps)
     documents: int = 0
+    warnings: tuple[JobWarning, ...] = ()
+    #: those followed, in order
+    redirects: tuple[Redirect, ...] = ()
 
     @property
     def depth(self) -> int:

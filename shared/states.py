@@ -73,6 +73,15 @@ class TaskKind(IntEnum):
     DISCOVER_PAGES = 2
 
 
+class WarningKind(IntEnum):
+    """What a job is warned of."""
+
+    #: a host's firewall refuses us
+    BLOCKED = 1
+    #: URLs without end, left out
+    TRAP = 2
+
+
 class CacheStatus(IntEnum):
     """Normalised cache status, in the alphabetical order of the names."""
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from shared import scope, urls
 from shared.clock import now_us
 from shared.models import Job
-from shared.stages import Delay, Fetched, Finish, NewLink, Outcome, PageFacts, Work
+from shared.stages import Delay, Fetched, Finish, JobWarning, NewLink, Outcome, PageFacts, Redirect, Work
 from shared.states import CacheStatus, JobMode, TaskState
-from workers import cache, observe, turns, warming
+from workers import cache, observe, refusals, turns, warming
 from workers.errors import Cancelled, FetchError, RedirectRefused, one_line
 from workers.fetch import Response
 from workers.guide import fetch, is_on_its_hosts
@@ -23,6 +23,8 @@ from workers.turns import Turn
 from workers.twins import directory_twin
 
 POLICY = RetryPolicy()
+#: characters of a redirect's target that are kept
+_MAX_HOP = 2_000
 _NOT_ALLOWED = "robots.txt does not allow this page"
 
 
@@ -73,8 +75,14 @@ def _delay(ctx: Runtime, work: Work, at: int, reason: str, spends_attempt: bool,
 
 def _judge(ctx: Runtime, work: Work, response: Response, turn: Turn) -> Outcome:
     fetched = measured(response)
-    answer = Answer(response.status_code, response.headers.get("retry-after"))
-    turns.note(ctx.politeness, response, blocked=False)
+    refusal = refusals.reason_of(response)
+    # a challenge that comes with another status is no page either
+    status = 403 if refusal and response.status_code < 400 else response.status_code
+    answer = Answer(status, response.headers.get("retry-after"), refusal)
+    row = turns.note(ctx.politeness, response, blocked=refusal is not None)
+    block = refusals.given_up(ctx, work, response, row, turn)
+    if block is not None:
+        return Finish(work, TaskState.FAILED, fetched, error=block.message, documents=1, warnings=(block,))
     decision = decide(
         answer,
         work.attempt,
@@ -87,7 +95,15 @@ def _judge(ctx: Runtime, work: Work, response: Response, turn: Turn) -> Outcome:
         return _delay(ctx, work, decision.at_us, decision.reason, isinstance(decision, RetryAt), fetched)
     if isinstance(decision, Failed):
         seen = observe.refused(ctx, work, response.status_code)
-        return Finish(work, TaskState.FAILED, fetched, error=decision.reason, sighting=seen, documents=1)
+        return Finish(
+            work,
+            TaskState.FAILED,
+            fetched,
+            error=decision.reason,
+            sighting=seen,
+            documents=1,
+            redirects=_redirects(response),
+        )
     if _went_elsewhere(work, response):
         return _redirected(ctx, work, response, fetched)
     return warming.first_request(_completed(ctx, work, response, fetched, turn), now_us(), random.random())
@@ -129,14 +145,21 @@ def _redirected(ctx: Runtime, work: Work, response: Response, fetched: Fetched) 
     target = _final(work, response)
     seen = observe.redirected(ctx, work, response.history[-1].status_code, target)
     if work.job.options.mode is not JobMode.CRAWL or not is_on_its_hosts(work.job, target):
-        return Finish(work, TaskState.COMPLETED, fetched, sighting=seen, documents=1)
+        return Finish(work, TaskState.COMPLETED, fetched, sighting=seen, documents=1, redirects=_redirects(response))
     first = Fetched(response.history[0].status_code, fetched.response_time, cache_status=fetched.cache_status)
-    return replace(_skipped(ctx, work, first, target, f"Redirects to {target}"), sighting=seen)
+    return replace(
+        _skipped(ctx, work, first, target, f"Redirects to {target}"), sighting=seen, redirects=_redirects(response)
+    )
+
+
+def _redirects(response: Response) -> tuple[Redirect, ...]:
+    return tuple(Redirect(hop.status_code, hop.location[:_MAX_HOP]) for hop in response.history)
 
 
 def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, turn: Turn) -> Finish:
     page = _parsed(response)
     links: tuple[NewLink, ...] = ()
+    warnings: tuple[JobWarning, ...] = ()
     if page is not None and work.job.options.mode is JobMode.CRAWL:
         folder = directory_twin(
             response,
@@ -148,7 +171,7 @@ def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, t
             # what was measured counts with the folder's own row
             return _skipped(ctx, work, Fetched(), folder, f"Same page as {folder}")
         if work.job.options.find_links and not _is_deepest(work):
-            links = tuple(new_links(ctx, work, page.links))
+            links, warnings = ctx.traps.sift(work, new_links(ctx, work, page.links))
     return Finish(
         work,
         TaskState.COMPLETED,
@@ -158,6 +181,8 @@ def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, t
         facts=_facts(response, page),
         sighting=observe.completed(ctx, work, response, page),
         documents=1,
+        warnings=warnings,
+        redirects=_redirects(response),
     )
 
 

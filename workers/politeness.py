@@ -59,7 +59,7 @@ class Penalty:
     @classmethod
     def parse(cls, text: str) -> "Penalty":
         """From what penalise.lua stores. Raises ValueError."""
-        delay, at, until, blocks = text.split()
+        delay, at, until, blocks, _ = text.split()
         return cls(float(delay), float(at), float(until), int(blocks))
 
     def interval(self, now: float) -> float:
@@ -70,6 +70,15 @@ class Penalty:
     def is_over(self, now: float) -> bool:
         """Whether it no longer matters."""
         return now >= self.until and not self.interval(now) and now > self.at + 20 * HALF_LIFE
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Blocking answers of a host since its last other one."""
+
+    n: int = 0
+    #: since the first of them
+    seconds: float = 0.0
 
 
 def host_of(url: str) -> str:
@@ -156,10 +165,10 @@ class Politeness:
             self._crowded = {}
         self._crowded[host] = max(until, self._crowded.get(host, 0.0))
 
-    def penalise(self, host: str, until: float) -> int:
+    def penalise(self, host: str, until: float) -> Blocks:
         """Slows a host down for everybody; nothing goes to it before `until`. Raises QueueUnavailable.
 
-        Returns how many blocking answers it has given since the last other one.
+        Returns the blocking answers that it has given since the last other one.
         """
         if until > self._clock() + _CROWDED:
             self._note_crowded(host, until)
@@ -176,12 +185,12 @@ class Politeness:
         if penalty is None or penalty.interval(self._clock()) < _ENOUGH * min(interval, MOST_DELAY):
             self._multiply(host, 1.0, interval, 0.0, "")
 
-    def _multiply(self, host: str, factor: float, least: float, until: float, blocked: str) -> int:
+    def _multiply(self, host: str, factor: float, least: float, until: float, blocked: str) -> Blocks:
         args: list[str | float] = [host, self._clock(), until, HALF_LIFE, factor, least, MOST_DELAY, blocked]
         with redis_errors():
-            blocks = self._penalise(keys=[PENALTIES_KEY], args=args)
+            n, since = self._penalise(keys=[PENALTIES_KEY], args=args)
         self._read_at = 0.0
-        return int(blocks)
+        return Blocks(int(n), max(0.0, self._clock() - float(since)))
 
     def _penalty(self, host: str, now: float) -> Penalty | None:
         """By a copy of all penalties, half a second old at most: there are few, and mostly none."""

@@ -18,6 +18,8 @@ class Answer:
 
     status_code: int
     retry_after: str | None = None
+    #: readable, where a firewall refused us
+    refusal: str | None = None
 
 
 Outcome = Answer | FetchError
@@ -108,7 +110,7 @@ def _judged(outcome: Outcome) -> tuple[str, bool]:
     if isinstance(outcome, FetchError):
         return outcome.message, outcome.retryable
     status = outcome.status_code
-    return f"HTTP {status}", status in BLOCKING or status >= 500
+    return outcome.refusal or f"HTTP {status}", status in BLOCKING or status >= 500
 
 
 def _backoff(outcome: Outcome, attempt: int, policy: RetryPolicy, rand: float) -> float:

@@ -18,6 +18,7 @@ from workers.fetch import Fetcher
 from workers.politeness import Limits, Politeness
 from workers.robots_cache import RobotsCache
 from workers.robots_store import RobotsStore
+from workers.traps import Traps
 from workers.turns import visits
 
 _JOBS_SEEN = 64
@@ -67,6 +68,7 @@ class Runtime:
     measures: Measures
     flusher: Flusher
     seen: SeenUrls = field(default_factory=SeenUrls)
+    traps: Traps = field(default_factory=Traps)
 
     def close(self) -> None:
         """Commits what is left and closes everything."""

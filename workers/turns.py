@@ -12,14 +12,14 @@ from shared.clock import SECOND, now_us
 from shared.errors import QueueUnavailable
 from workers.errors import Cancelled, FetchError, HostBusy, Unanswered
 from workers.fetch import Response
-from workers.politeness import FULL, SHORT, Politeness, host_of
+from workers.politeness import FULL, SHORT, Blocks, Politeness, host_of
 from workers.retry import Answer, is_blocking, retry_after_seconds
 
 log = logging.getLogger(__name__)
 
 REASON = "Waiting for its turn at the host"
 #: seconds that a request in the middle of a task (a redirect, a sitemap) waits for its turn
-PATIENCE = 60.0
+PATIENCE = 90.0
 _STEP = 0.1
 _CONNECTION_STEP = 0.02
 
@@ -137,10 +137,10 @@ def _soon() -> int:
     return now_us() + round((SHORT + random.random() * SHORT) * SECOND)
 
 
-def note(politeness: Politeness, response: Response, blocked: bool) -> int:
+def note(politeness: Politeness, response: Response, blocked: bool) -> Blocks:
     """Slows the whole host down after a blocking answer, as long as its Retry-After asks, and after a slow one.
 
-    Other answers speed it up. Returns how often in a row the host has blocked us now.
+    Other answers speed it up. Returns its refusals in a row.
     """
     host = host_of(response.url)
     interval = 0.0 if response.history else politeness.loads.answered(host, response.elapsed_ms / 1000)
@@ -155,7 +155,7 @@ def note(politeness: Politeness, response: Response, blocked: bool) -> int:
             politeness.relax(host)
     except QueueUnavailable as error:
         log.warning("%s", error.message)
-    return 0
+    return Blocks()
 
 
 def note_failure(politeness: Politeness, url: str, error: FetchError, seconds: float) -> None:

@@ -32,7 +32,7 @@ _DISCOVERED = _CRAWLED | {
     "returnValue": {"pagesDiscovered": 8, "pagesAdded": 8},
 }
 _NOT_RUN = {"progress": 0, "attemptsMade": 0, "processedAt": None, "finishedAt": None}
-_NO_RESULT = {"maxAttempts": 3, "returnValue": None}
+_NO_RESULT: dict[str, Any] = {"maxAttempts": 3, "returnValue": None}
 _WAITING = _CRAWLED | _NOT_RUN | _NO_RESULT | {"state": "waiting"}
 _DISCOVERING = _DISCOVERED | _NOT_RUN | _NO_RESULT | {"state": "waiting"}
 _CANCELLED = _WAITING | {"state": "cancelled", "finishedAt": ENDED}

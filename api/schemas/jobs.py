@@ -86,6 +86,14 @@ class DomainInfo(Result):
     created_at: Moment
 
 
+class WarningResult(Result):
+    """Something about a crawl that its owner should know: a host that blocks it, URLs without end that it left out."""
+
+    kind: Literal["blocked", "trap"]
+    message: str
+    count: int
+
+
 class JobRecord(Result):
     """What a crawl job is and was."""
 
@@ -107,6 +115,7 @@ class JobResult(OptionsShown, JobRecord):
     progress: ProgressResult = Field(default=None, validate_default=False)  # type: ignore[assignment]
     stats: StatsResult = Field(default=None, validate_default=False)  # type: ignore[assignment]
     domain_info: DomainInfo = Field(default=None, validate_default=False)  # type: ignore[assignment]
+    warnings: list[WarningResult] = Field(default=None, validate_default=False)  # type: ignore[call-overload]
 
 
 class JobsPagination(Result):

@@ -92,11 +92,20 @@ class QueueJob(CamelResult):
     failed_reason: str | None
 
 
+class RedirectResult(CamelResult):
+    """A redirect on the way to the page."""
+
+    status_code: int
+    #: where it led
+    url: str
+
+
 class QueueJobDetail(QueueJob):
-    """A queue job with its result."""
+    """A queue job with its result; `redirects`, those followed in order, only where there were any."""
 
     max_attempts: int
     return_value: ReturnValue | None
+    redirects: list[RedirectResult] = Field(default=None, validate_default=False)  # type: ignore[call-overload]
 
 
 class QueueStats(CamelResult):

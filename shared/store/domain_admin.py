@@ -8,7 +8,7 @@ from shared import ids
 from shared.errors import Conflict
 from shared.models import Domain
 from shared.states import ACTIVE_JOB
-from shared.store import analytics, change_retention, schedules
+from shared.store import analytics, change_retention, notes, schedules
 from shared.store.analytics_tables import job_views
 from shared.store.domains import domain_of_row
 from shared.store.engine import Store
@@ -70,6 +70,7 @@ def _delete_tasks(conn: Connection, job_no: int) -> int:
 
 
 def _delete_job(conn: Connection, job_no: int) -> None:
+    notes.forget_job(conn, job_no)
     parts: tuple[tuple[Table, str], ...] = (
         (deltas, "job_id"),
         (rollup, "job_id"),

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from shared.stages import Dispatch, Finish
 from shared.states import ACTIVE_JOB, JobState, TaskKind, TaskState
-from shared.store import counters, events, levels
+from shared.store import counters, events, levels, notes
 from shared.store.tables import IS_PENDING, job_state, jobs, tasks
 
 _LOCK = (
@@ -174,8 +174,11 @@ class Ledger:
         if account.error is not None:
             values |= {"state": JobState.FAILED, "error": account.error, "completed_at": self.now}
         elif account.is_over:
-            values |= {"state": JobState.COMPLETED, "completed_at": self.now}
+            reason = self._blocked(account)
+            state = JobState.FAILED if reason else JobState.COMPLETED
+            values |= {"state": state, "error": reason, "completed_at": self.now}
         elif account.was_reopened:
+            notes.forgive(self.conn, account.job_id)
             values |= {"state": JobState.RUNNING, "completed_at": None, "error": None}
             allowed = (*ACTIVE_JOB, JobState.COMPLETED, JobState.FAILED)
         if values:
@@ -183,6 +186,13 @@ class Ledger:
             changed = self.conn.execute(mine.values(values)).rowcount
             if changed and values.get("completed_at"):
                 events.job_ended(self.conn, account.job_id, values["state"])
+
+    def _blocked(self, account: Account) -> str | None:
+        """Why a job that ends without any completed page has failed: it was blocked."""
+        reason = notes.blocked_reason(self.conn, account.job_id)
+        if reason is None or counters.read(self.conn, account.job_id).ended(TaskState.COMPLETED):
+            return None
+        return reason
 
 
 def _account(row: Any) -> Account:

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, update
 from shared import ids
 from shared.stages import Delay, Finish, Found, Outcome, Recheck, Release, Verdict, Work
 from shared.states import TaskKind, TaskState
-from shared.store import changes, delays, links
+from shared.store import changes, delays, links, notes
 from shared.store.ledger import Ledger
 from shared.store.tables import pages, tasks
 
@@ -30,6 +30,9 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     for o in live:
         if isinstance(o, Finish | Found) and o.origin:
             ledger.account(o.work.job.id).origin = o.origin
+    ended = _first_requests(live)
+    if any(o.warnings or o.redirects for o in ended):
+        notes.record(ledger.conn, ended, ledger.now)
     _note_found(ledger, [o for o in live if isinstance(o, Found)])
     found = [o.first if isinstance(o, Recheck) else o for o in live]
     added = links.admit(ledger, [o for o in found if isinstance(o, Finish | Found) and o.links])

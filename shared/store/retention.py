@@ -5,7 +5,7 @@ from sqlalchemy import Connection, delete, select
 from shared import ids
 from shared.clock import SECOND
 from shared.states import JobState
-from shared.store import deliveries, idempotency, schedule_runs, schedules
+from shared.store import deliveries, idempotency, notes, schedule_runs, schedules
 from shared.store.analytics_tables import job_views
 from shared.store.engine import Store
 from shared.store.job_options import job_seeds
@@ -51,4 +51,5 @@ def _delete_rest(conn: Connection, job_no: int) -> None:
     for table in (deltas, rollup, histogram, job_seeds, job_views, job_state):
         conn.execute(delete(table).where(table.c.job_id == job_no))
     schedules.forget_job(conn, job_no)
+    notes.forget_job(conn, job_no)
     conn.execute(delete(jobs).where(jobs.c.id == job_no))

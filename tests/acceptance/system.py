@@ -112,6 +112,12 @@ class System:
         until(lambda: self.job(job_id)["status"] not in ("created", "running"), seconds, f"job {job_id} has not ended")
         return self.job(job_id)
 
+    def finished(self, queue_job: str, seconds: float = 30) -> Any:
+        """The queue job, when it is completed or failed."""
+        look = f"/api/jobs/{queue_job}"
+        until(lambda: self.get(look)["data"]["state"] in ("completed", "failed"), seconds)
+        return self.get(look)["data"]
+
     def tasks(self, job_id: str) -> list[Any]:
         """All page tasks of a job."""
         found: list[Any] = []

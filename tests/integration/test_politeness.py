@@ -3,7 +3,7 @@
 import pytest
 
 from shared.queue import TaskQueue
-from workers.politeness import FULL, PENALTIES_KEY, Limits, Politeness
+from workers.politeness import FULL, PENALTIES_KEY, Blocks, Limits, Politeness
 
 
 class Clock:
@@ -71,9 +71,17 @@ def test_a_penalty_holds_for_every_worker(polite: Politeness, queue: TaskQueue, 
 
 def test_a_second_penalty_doubles_the_delay(polite: Politeness, clock: Clock) -> None:
     polite.penalise("h", clock.now)
+    clock.now += 0.5
     polite.penalise("h", clock.now)
     assert polite.wait("h", "0", None) == 0.0
-    assert polite.wait("h", "1", None) == pytest.approx(1.0)
+    assert polite.wait("h", "1", None) == pytest.approx(1.0, rel=0.02)
+
+
+def test_blocks_of_what_was_on_its_way_count_once(polite: Politeness, clock: Clock) -> None:
+    for _ in range(20):
+        polite.penalise("h", clock.now)
+    polite.wait("h", "0", None)
+    assert polite.wait("h", "1", None) == pytest.approx(0.5)
 
 
 def test_a_penalty_is_forgotten(polite: Politeness, queue: TaskQueue, clock: Clock) -> None:
@@ -137,10 +145,12 @@ def test_a_slow_host_gets_an_interval_that_answers_take_back(polite: Politeness,
 
 def test_blocks_in_a_row_are_counted_over_all_workers(polite: Politeness, queue: TaskQueue, clock: Clock) -> None:
     other = Politeness(queue.redis, clock=clock)
-    assert [p.penalise("h", clock.now) for p in (polite, other, polite)] == [1, 2, 3]
+    assert [p.penalise("h", clock.now).n for p in (polite, other, polite)] == [1, 2, 3]
+    clock.now += 9
+    assert other.penalise("h", clock.now) == Blocks(4, 9.0)
     polite.wait("h", "a", None)
     polite.relax("h")
-    assert other.penalise("h", clock.now) == 1
+    assert other.penalise("h", clock.now).n == 1
 
 
 def test_a_host_to_be_waited_for_is_crowded(polite: Politeness, clock: Clock) -> None:

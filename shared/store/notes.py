@@ -1,0 +1,81 @@
+"""Warnings of jobs and redirects of tasks."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from shared import ids
+from shared.stages import Finish, JobWarning, Redirect
+from shared.states import WarningKind
+from shared.store.engine import Store
+from shared.store.note_tables import job_warnings, task_redirects
+
+#: warnings of one job
+_MOST = 100
+_W, _R = job_warnings.c, task_redirects.c
+
+
+def record(conn: Connection, finished: Iterable[Finish], now: int) -> None:
+    """Keeps the warnings and redirects that ended tasks bring."""
+    dialect: Any = sqlite if conn.dialect.name == "sqlite" else postgresql
+    warnings = [(o.work.job.id, w) for o in finished for w in o.warnings]
+    for job_id, warning in sorted(warnings, key=lambda pair: (pair[0], pair[1].kind, pair[1].subject)):
+        if not _has_room(conn, job_id):
+            continue
+        values = {"job_id": job_id, "kind": warning.kind, "subject": warning.subject, "created_at": now}
+        put = dialect.insert(job_warnings).values(**values, message=warning.message, n=warning.n)
+        key = [_W.job_id, _W.kind, _W.subject]
+        conn.execute(put.on_conflict_do_update(index_elements=key, set_={"n": _W.n + put.excluded.n}))
+    rows = {o.work.id: _packed(o.redirects) for o in finished if o.redirects}
+    for task_id, hops in sorted(rows.items()):
+        row = dialect.insert(task_redirects).values(task_id=task_id, hops=hops)
+        conn.execute(row.on_conflict_do_update(index_elements=[_R.task_id], set_={"hops": hops}))
+
+
+def _has_room(conn: Connection, job_id: int) -> bool:
+    known = conn.execute(select(_W.kind).where(_W.job_id == job_id).limit(_MOST)).all()
+    return len(known) < _MOST
+
+
+def _packed(redirects: Sequence[Redirect]) -> str:
+    return json.dumps([[hop.status_code, hop.url] for hop in redirects])
+
+
+def of_job(store: Store, job_no: int) -> list[JobWarning]:
+    """What a job is warned of, oldest first."""
+    query = select(job_warnings).where(_W.job_id == job_no).order_by(_W.created_at, _W.kind, _W.subject)
+    with store.read() as conn:
+        return [JobWarning(WarningKind(row.kind), row.subject, row.message, row.n) for row in conn.execute(query)]
+
+
+def redirects_of(store: Store, task_id: int) -> list[Redirect]:
+    """Where a task's page was redirected, in order."""
+    with store.read() as conn:
+        hops = conn.execute(select(_R.hops).where(_R.task_id == task_id)).scalar()
+    return [Redirect(status, url) for status, url in json.loads(hops or "[]")]
+
+
+def blocked_reason(conn: Connection, job_id: int) -> str | None:
+    """Who blocked a job, if anybody did."""
+    query = select(_W.message).where(_W.job_id == job_id, _W.kind == WarningKind.BLOCKED)
+    return conn.execute(query.order_by(_W.created_at).limit(1)).scalar()
+
+
+def blocked_hosts(conn: Connection, job_id: int) -> dict[str, str]:
+    """The hosts that blocked a job, with the reason."""
+    query = select(_W.subject, _W.message).where(_W.job_id == job_id, _W.kind == WarningKind.BLOCKED)
+    return {row.subject: row.message for row in conn.execute(query)}
+
+
+def forgive(conn: Connection, job_id: int) -> None:
+    """A job that goes on gives the hosts that blocked it another chance."""
+    conn.execute(delete(job_warnings).where(_W.job_id == job_id, _W.kind == WarningKind.BLOCKED))
+
+
+def forget_job(conn: Connection, job_no: int) -> None:
+    """Deletes what belongs to a job and its tasks."""
+    conn.execute(delete(job_warnings).where(_W.job_id == job_no))
+    conn.execute(delete(task_redirects).where(_R.task_id >= ids.pack(job_no, 0), _R.task_id < ids.pack(job_no + 1, 0)))
