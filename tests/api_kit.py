@@ -119,21 +119,20 @@ class Api:
         fetched = Fetched(**({"status_code": 200, "response_time": 100, "bytes": 1000} | values))
         self.record(Finish(self.start(uid, seq), state, fetched, documents=1, **finish))
 
-    def see(self, uid: str, seq: int, text: str, difference: Difference | None = None) -> None:
+    def see(self, uid: str, seq: int, text: str) -> None:
         """Completes a page task whose page says `text`; a change where it said something else before."""
-        work, raw = self.start(uid, seq), text.encode()
-        base = work.watch.fingerprint
-        new = difference or Difference(ChangeType.CONTENT, 0.5, pack(b"-a\n+b"))
-        sighting = Sighting(
-            base,
-            f"v.200.{text}.{text}",
-            Facts(200, title=text),
-            blake2b(raw, digest_size=16).digest(),
-            pack(raw),
-            len(raw),
-            difference=new if base else None,
-        )
-        self.record(Finish(work, TaskState.COMPLETED, Fetched(200, 100, 1000), sighting=sighting, documents=1))
+        self.record(self.look(self.start(uid, seq), text))
+
+    def look(self, work: Work, text: str) -> Finish:
+        """The outcome of a page that says `text`."""
+        base, raw = work.watch.fingerprint, text.encode()
+        mark = f"v.200.{text}.{text}"
+        difference = Difference(ChangeType.CONTENT, 0.5, pack(b"-a\n+b")) if base else None
+        digest = blake2b(raw, digest_size=16).digest()
+        sighting = Sighting(base, mark, Facts(200, title=text), digest, pack(raw), len(raw), difference=difference)
+        fetched = Fetched(200, 100, 1000)
+        new = None if base == mark else sighting
+        return Finish(work, TaskState.COMPLETED, fetched, sighting=new, documents=1)
 
     def fail(self, uid: str, seq: int, status_code: int = 404) -> None:
         self.finish(uid, seq, TaskState.FAILED, status_code=status_code, error=f"HTTP {status_code}")

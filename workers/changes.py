@@ -120,7 +120,7 @@ def compare(before: Look, after: Look, rules: Rules, comparable: bool) -> Differ
     if comparable and before.text is not None and after.text is not None and before.text != after.text:
         a, b = _lines(before.text, rules), _lines(after.text, rules)
         similarity = _similarity(a, b)
-        if _squeezed(a) != _squeezed(b) and 1 - similarity >= rules.settings.min_change:
+        if _squeezed(a) != _squeezed(b) and round(1 - similarity, 4) >= rules.settings.min_change:
             types |= ChangeType.CONTENT
             diff, truncated = unified(a, b)
     return Difference(

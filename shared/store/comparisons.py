@@ -1,14 +1,14 @@
 """Two crawls of a domain side by side, page by page. No task is loaded that is not shown.
 
-A page is in a crawl where it was crawled there, completed or failed; skipped and cancelled ones are not.
+A page is in a crawl where it was crawled there, completed or failed. It is removed where the later crawl
+has no task of it, not even a skipped one.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntFlag
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, and_, case, func, literal, select
+from sqlalchemy import Connection, Integer, Select, and_, case, cast, func, literal, null, or_, select, union_all
 
 from shared import ids
 from shared.errors import Conflict
@@ -17,7 +17,7 @@ from shared.states import JobMode, JobState, TaskKind, TaskState
 from shared.store import jobs as jobs_store
 from shared.store.change_tables import changes
 from shared.store.engine import Store
-from shared.store.tables import jobs, tasks
+from shared.store.tables import Big, jobs, tasks
 
 #: a page is slower that took at least this much longer: so many times, and so many milliseconds
 SLOWER_FACTOR, SLOWER_MS = 1.5, 200
@@ -91,119 +91,90 @@ def previous(store: Store, job: Job) -> Job:
 
 def compare(store: Store, before: Job, after: Job, kind: Kind | None, limit: int, offset: int) -> Comparison:
     """Compares two crawls of one domain; pages in the order in which `after` found them, removed ones last."""
+    judged = _judged(before, after)
     with store.snapshot() as conn:
-        n, unchanged = _counted(conn, before, after)
-        gone = conn.execute(select(func.count()).select_from(_removed(before, after).subquery())).scalar_one()
-        counts = {k: gone if k is Kind.REMOVED else n.get(k, 0) for k in Kind}
-        here = 0 if kind is Kind.REMOVED else sum(n[k] for k in (kind,)) if kind else n[Kind(0)]
-        rows: list[Any] = []
-        if offset < here:
-            rows += conn.execute(_differing(before, after, kind).limit(limit).offset(offset)).all()
-        there = gone if kind in (None, Kind.REMOVED) else 0
-        if len(rows) < limit and there:
-            query = _removed(before, after).order_by(tasks.c.id)
-            rows += conn.execute(query.limit(limit - len(rows)).offset(max(0, offset - here))).all()
-    return Comparison(counts, unchanged, [_compared(row, before, after) for row in rows], here + there)
+        query = select(judged.c.kinds, func.count()).group_by(judged.c.kinds)
+        groups = [(Kind(kinds), n) for kinds, n in conn.execute(query)]
+        wanted = judged.c.kinds.bitwise_and(int(kind)) != 0 if kind else judged.c.kinds != 0
+        ordered = select(judged).where(wanted).order_by(judged.c.now_id.is_(None), judged.c.now_id, judged.c.was_id)
+        rows = conn.execute(ordered.limit(limit).offset(offset)).all()
+        tasks_of = _tasks(conn, [i for row in rows for i in (row.now_id, row.was_id) if i is not None])
+    counts = {k: sum(n for kinds, n in groups if k in kinds) for k in Kind}
+    differing = sum(n for kinds, n in groups if kinds)
+    pages = [_compared(row, tasks_of, before, after) for row in rows]
+    unchanged = sum(n for kinds, n in groups if not kinds)
+    return Comparison(counts, unchanged, pages, counts[kind] if kind else differing)
 
 
-_B = tasks.alias("b")
-_A = tasks
-_BOTH = ("id", "state", "status_code", "response_time", "origin", "path", "url_hash")
-
-
-def _in(table: Any, job: Job) -> tuple[Any, ...]:
-    """By the range of ids: PostgreSQL has no statistics of a fresh job."""
-    return (
-        table.c.id >= ids.pack(job.id, 1),
-        table.c.id < ids.pack(job.id + 1, 0),
-        table.c.kind == TaskKind.CRAWL_PAGE,
-        table.c.state.in_(_CRAWLED),
+def _looks(job: Job, side: str) -> Select[Any]:
+    """The pages of a job, the other side's columns empty. By the range of ids: planners know nothing of a fresh job."""
+    t = tasks.c
+    crawled = t.state.in_(_CRAWLED)
+    mine = [t.id, case((crawled, t.state)), case((t.state == TaskState.COMPLETED, t.response_time))]
+    other = [null(), null(), null()]
+    columns = [*mine, *other] if side == "now" else [*other, *mine]
+    return select(t.url_hash, *_typed(columns), literal(0, Integer).label("changed")).where(
+        t.id >= ids.pack(job.id, 1), t.id < ids.pack(job.id + 1, 0), t.kind == TaskKind.CRAWL_PAGE
     )
 
 
-def _changed_between(before: Job, after: Job) -> Any:
+_NAMES = ("now_id", "now_state", "now_time", "was_id", "was_state", "was_time")
+
+
+def _typed(columns: list[Any]) -> list[Any]:
+    return [cast(column, Big).label(name) for column, name in zip(columns, _NAMES, strict=True)]
+
+
+def _changes(before: Job, after: Job) -> Select[Any]:
     """Pages with a change recorded after the one crawl began and up to the other, whichever came first."""
     low, high = sorted((before.id, after.id))
     c = changes.c
-    found = (
-        select(c.url_hash)
-        .where(c.domain_id == after.domain.id, c.task_id >= ids.pack(low + 1, 0), c.task_id < ids.pack(high + 1, 0))
-        .distinct()
+    return select(c.url_hash, *_typed([null()] * len(_NAMES)), literal(1, Integer).label("changed")).where(
+        c.domain_id == after.domain.id, c.task_id >= ids.pack(low + 1, 0), c.task_id < ids.pack(high + 1, 0)
     )
-    return found.subquery("changed")
 
 
-def _kinds(changed: Any) -> Any:
-    """The kinds of a page of the later crawl, as a number."""
-    is_there = _B.c.id.is_not(None)
-    was, now = _B.c.response_time, _A.c.response_time
-    broke = and_(_A.c.state == TaskState.FAILED, _B.c.state == TaskState.COMPLETED)
-    mended = and_(_A.c.state == TaskState.COMPLETED, _B.c.state == TaskState.FAILED)
-    worked = and_(_A.c.state == TaskState.COMPLETED, _B.c.state == TaskState.COMPLETED)
-    slower = and_(worked, now >= was * SLOWER_FACTOR, now - was >= SLOWER_MS)
+def _judged(before: Job, after: Job) -> Any:
+    """Each page of either crawl with its kinds: one pass over both, whatever a planner thinks of their sizes."""
+    looks = union_all(_looks(after, "now"), _looks(before, "was"), _changes(before, after)).subquery()
+    found = [func.max(looks.c[name]).label(name) for name in (*_NAMES, "changed")]
+    pages = select(looks.c.url_hash, *found).group_by(looks.c.url_hash).subquery()
+    p = pages.c
+    in_either = or_(p.now_state.is_not(None), and_(p.was_state.is_not(None), p.now_id.is_(None)))
+    return select(pages, _kinds(p).label("kinds")).where(in_either).subquery()
+
+
+def _kinds(p: Any) -> Any:
+    """The kinds of a page, as a number."""
+    both = and_(p.now_state.is_not(None), p.was_state.is_not(None))
+    broke = and_(p.now_state == TaskState.FAILED, p.was_state == TaskState.COMPLETED)
+    mended = and_(p.now_state == TaskState.COMPLETED, p.was_state == TaskState.FAILED)
+    slower = and_(p.now_time >= p.was_time * SLOWER_FACTOR, p.now_time - p.was_time >= SLOWER_MS)
     return (
-        case((_B.c.id.is_(None), int(Kind.ADDED)), else_=0)
-        + case((and_(is_there, changed.c.url_hash.is_not(None)), int(Kind.CHANGED)), else_=0)
+        case((p.now_id.is_(None), int(Kind.REMOVED)), (p.was_state.is_(None), int(Kind.ADDED)), else_=0)
+        + case((and_(both, p.changed == 1), int(Kind.CHANGED)), else_=0)
         + case((broke, int(Kind.NEWLY_BROKEN)), (mended, int(Kind.FIXED)), else_=0)
         + case((slower, int(Kind.SLOWER)), else_=0)
     )
 
 
-def _matched(before: Job, after: Job) -> Select[Any]:
-    """The pages of the later crawl beside what they were in the earlier one, with their kinds."""
-    changed = _changed_between(before, after)
-    was = and_(_B.c.url_hash == _A.c.url_hash, *_in(_B, before), _B.c.job_id == before.id)
-    columns = [_A.c[name] for name in _BOTH] + [_B.c[name].label(f"was_{name}") for name in _BOTH[:4]]
-    return (
-        select(*columns, _kinds(changed).label("kinds"))
-        .outerjoin(_B, was)
-        .outerjoin(changed, changed.c.url_hash == _A.c.url_hash)
-        .where(*_in(_A, after))
-    )
+def _tasks(conn: Connection, task_ids: list[int]) -> dict[int, Any]:
+    return {row.id: row for row in conn.execute(select(tasks).where(tasks.c.id.in_(task_ids)))}
 
 
-def _differing(before: Job, after: Job, kind: Kind | None) -> Select[Any]:
-    found = _matched(before, after).subquery()
-    wanted = found.c.kinds.bitwise_and(int(kind)) != 0 if kind else found.c.kinds != 0
-    return select(found).where(wanted).order_by(found.c.id)
-
-
-def _removed(before: Job, after: Job) -> Select[Any]:
-    """Pages that the later crawl has no task of."""
-    still = select(_B.c.id).where(_B.c.job_id == after.id, _B.c.url_hash == _A.c.url_hash).exists()
-    columns = [_A.c[name] for name in _BOTH]
-    kinds = literal(int(Kind.REMOVED), Integer).label("kinds")
-    return select(*columns, kinds).where(*_in(_A, before), ~still)
-
-
-def _counted(conn: Connection, before: Job, after: Job) -> tuple[dict[Kind, int], int]:
-    """How many pages of the later crawl are of each kind (Kind(0): of any), and how many of none."""
-    found = _matched(before, after).subquery()
-    query = select(found.c.kinds, func.count()).group_by(found.c.kinds)
-    groups = [(Kind(kinds), n) for kinds, n in conn.execute(query)]
-    return _summed(groups), sum(n for kinds, n in groups if not kinds)
-
-
-def _summed(groups: Iterable[tuple[Kind, int]]) -> dict[Kind, int]:
-    counts = dict.fromkeys([Kind(0), *Kind], 0)
-    for kinds, n in groups:
-        if kinds:
-            counts[Kind(0)] += n
-        for kind in Kind:
-            counts[kind] += n if kind in kinds else 0
-    return counts
-
-
-def _compared(row: Any, before: Job, after: Job) -> Compared:
-    kinds = Kind(row.kinds)
-    is_gone = kinds is Kind.REMOVED
-    job = before if is_gone else after
-    shown = Side(str(ids.task_uuid(job.ms, row.id)), TaskState(row.state), row.status_code, row.response_time)
-    was = None
-    if not is_gone and row.was_id is not None:
-        uid = str(ids.task_uuid(before.ms, row.was_id))
-        was = Side(uid, TaskState(row.was_state), row.was_status_code, row.was_response_time)
-    url = (row.origin or job.origin or "") + row.path
+def _compared(row: Any, tasks_of: dict[int, Any], before: Job, after: Job) -> Compared:
+    now, was = tasks_of.get(row.now_id), tasks_of.get(row.was_id)
+    shown, job = (now, after) if now is not None else (tasks_of[row.was_id], before)
     return Compared(
-        kinds, job.domain.page_uuid(row.url_hash), url, shown if is_gone else was, None if is_gone else shown
+        Kind(row.kinds),
+        job.domain.page_uuid(row.url_hash),
+        (shown.origin or job.origin or "") + shown.path,
+        _side(was, before),
+        _side(now, after),
     )
+
+
+def _side(row: Any, job: Job) -> Side | None:
+    if row is None or row.state not in _CRAWLED:
+        return None
+    return Side(str(ids.task_uuid(job.ms, row.id)), TaskState(row.state), row.status_code, row.response_time)
