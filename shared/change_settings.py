@@ -23,22 +23,27 @@ _CHAIN = rf"{_COMPOUND}(?:\s*>\s*{_COMPOUND})*"
 #: a second descendant combinator makes lexbor cubic: 19 s on a nested page of 20 kB
 _SELECTOR = re.compile(rf"{_CHAIN}(?:\s+{_CHAIN})?").fullmatch
 
-_CLOCKS = re.compile(
+_CLOCKS = (
     r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?"
     r"|\b\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?[AaPp]\.?[Mm]\b\.?)?(?: ?(?:Z|UTC|GMT)\b)?"
     r"|\b(?:\d{1,6}|an?|one|few|a few) (?:second|sec|minute|min|hour|day)s? ago\b|\bjust now\b"
 )
-_TOKENS = re.compile(
-    r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|\b(?=[A-Za-z]{0,40}[0-9])(?=[0-9]{0,40}[A-Za-z])"
-    r"[0-9A-Za-z_-]{20,200}\b"
-)
+_UUID = r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"
+_LONG_WORD = r"\b[0-9A-Za-z_-]{20,200}\b"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
-_DATES = re.compile(
+_DATES = (
     r"\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\b\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d\d)\b"
     rf"|\b\d{{1,2}}(?:st|nd|rd|th|\.)? {_MONTH}(?: \d{{4}}\b)?|\b{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?\b(?:,? \d{{4}}\b)?"
     r"|\b\d{1,2}:\d\d(?: ?[AaPp]\.?[Mm]\b\.?)?"
 )
-_NUMBERS = re.compile(r"[+-]?\d+(?:[.,]\d+){0,8}%?")
+_NUMBERS = r"[+-]?\d+(?:[.,]\d+){0,8}%?"
+
+
+def _unless_token(match: Any) -> str:
+    """A long word stays unless it mixes letters and digits."""
+    word: str = match.group()
+    is_mixed = any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
+    return "" if is_mixed else word
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +99,21 @@ def rules(stored: str | None) -> Rules:
 
 
 def _cleaner(settings: ChangeSettings) -> Callable[[str], str]:
-    chosen = (
-        (settings.ignore_clocks, _CLOCKS),
-        (settings.ignore_tokens, _TOKENS),
-        (settings.ignore_dates, _DATES),
-        (settings.ignore_numbers, _NUMBERS),
+    chosen: tuple[tuple[bool, str, Any], ...] = (
+        (settings.ignore_clocks, _CLOCKS, ""),
+        (settings.ignore_tokens, _UUID, ""),
+        (settings.ignore_tokens, _LONG_WORD, _unless_token),
+        (settings.ignore_dates, _DATES, ""),
+        (settings.ignore_numbers, _NUMBERS, ""),
     )
-    builtin = [pattern for wanted, pattern in chosen if wanted]
+    builtin = [(_compiled(pattern), instead) for wanted, pattern, instead in chosen if wanted]
     own = _compiled("|".join(f"(?:{p})" for p in settings.ignore_patterns)) if settings.ignore_patterns else None
 
     def clean(text: str) -> str:
         if own is not None:
             text = "\n".join([own.sub("", line) for line in text.split("\n")])
-        for pattern in builtin:
-            text = pattern.sub("", text)
+        for pattern, instead in builtin:
+            text = pattern.sub(instead, text)
         return text
 
     return clean
