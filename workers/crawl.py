@@ -20,7 +20,7 @@ from workers.retry import Answer, Failed, RetryAt, RetryPolicy, SnoozeUntil, dec
 from workers.robots import RobotsRules
 from workers.runtime import Runtime
 from workers.turns import Turn
-from workers.twins import directory_twin
+from workers.twins import twin
 
 POLICY = RetryPolicy()
 #: characters of a redirect's target that are kept
@@ -161,15 +161,15 @@ def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, t
     links: tuple[NewLink, ...] = ()
     warnings: tuple[JobWarning, ...] = ()
     if page is not None and work.job.options.mode is JobMode.CRAWL:
-        folder = directory_twin(
+        same = twin(
             response,
             page,
             lambda url: _is_allowed(ctx, work, url),
             lambda url: fetch(ctx, work, url, turn),
         )
-        if folder is not None:
-            # what was measured counts with the folder's own row
-            return _skipped(ctx, work, Fetched(), folder, f"Same page as {folder}")
+        if same is not None:
+            # what was measured counts with that page's own row
+            return _skipped(ctx, work, Fetched(), same, f"Same page as {same}")
         if work.job.options.find_links and not _is_deepest(work):
             links, warnings = ctx.traps.sift(work, new_links(ctx, work, page.links))
     return Finish(

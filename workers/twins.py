@@ -1,4 +1,9 @@
-"""One page, one row: recognises `dir/index.html` that is the page of `dir/`."""
+"""One page, one row: recognises a page that has another address, and whose row is to be that one.
+
+`dir/index.html` that is the page of `dir/`, and `dir` whose `<link rel=canonical>` names `dir/` (or the other way
+round). The other address is asked for, and only the same content makes the two one page: a canonical that is wrong
+costs one fetch and loses nothing.
+"""
 
 from collections.abc import Callable
 
@@ -17,29 +22,40 @@ def directory_of(url: str) -> str | None:
     return None
 
 
-def directory_twin(
+def slash_twin(url: str, canonical: str | None) -> str | None:
+    """`canonical` where it is `url` with or without the slash at the end of its path, else None; both canonical."""
+    if canonical is None:
+        return None
+    (path, _, query), (other, _, other_query) = url.partition("?"), canonical.partition("?")
+    return (
+        canonical if query == other_query and other in (path + "/", path.removesuffix("/")) and path != other else None
+    )
+
+
+def twin(
     response: Response, page: ParsedPage, allowed: Callable[[str], bool], fetch: Callable[[str], Response]
 ) -> str | None:
-    """The folder's URL where it shows the same page; only the content tells, so it is asked for with `fetch`.
+    """The URL whose row is this page's, where it shows the same page; it is asked for with `fetch`.
 
-    Raises Cancelled. A folder that cannot be fetched is no twin.
+    Raises Cancelled. What cannot be fetched is no twin.
     """
-    folder = directory_of(response.url)
-    if folder is None or not allowed(folder):
+    other = directory_of(response.url) or slash_twin(response.url, page.canonical)
+    if other is None or not allowed(other):
         return None
     try:
-        other = fetch(folder)
+        answer = fetch(other)
     except Cancelled:
         raise
     except FetchError:
         return None
-    return folder if _is_same(response, page, other, folder) else None
+    return other if _is_same(response, page, answer, other) else None
 
 
-def _is_same(response: Response, page: ParsedPage, other: Response, folder: str) -> bool:
-    if other.status_code != response.status_code or other.url != folder:
+def _is_same(response: Response, page: ParsedPage, answer: Response, other: str) -> bool:
+    if answer.status_code != response.status_code or answer.url != other:
         return False
-    if other.body == response.body:
-        return True
-    parsed = parse_html(other.body, other.url, other.content_type)
-    return (parsed.title, parsed.content_hash) == (page.title, page.content_hash)
+    parsed = parse_html(answer.body, answer.url, answer.content_type)
+    # Where each names the other, the one with the slash stays, or both would go.
+    if slash_twin(other, parsed.canonical) == response.url and not other.partition("?")[0].endswith("/"):
+        return False
+    return answer.body == response.body or (parsed.title, parsed.content_hash) == (page.title, page.content_hash)
