@@ -140,6 +140,8 @@ class Resolver:
         return canonicalise(ref, self._base)
 
     def _relative(self, ref: str) -> str:
+        if len(ref) > MAX_URL:  # each step up below copies the rest
+            return canonicalise(ref, self._base)
         up, rest = 0, ref
         while rest[:3] == "../":
             up, rest = up + 1, rest[3:]

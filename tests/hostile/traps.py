@@ -128,6 +128,7 @@ def _markup() -> Iterator[Trap]:
     yield Trap("200k nested tags", page(LINK + b"<div>" * 200_000))
     yield Trap("30k attributes", page(LINK + b"<a " + b" ".join(b"z%x=1" % i for i in range(30_000)) + b">"))
     yield Trap("megabyte URL", page(LINK + b'<a href="/' + b"u" * 1_000_000 + b'">x</a>'))
+    yield Trap("five megabytes of steps up", page(LINK + b'<a href="' + b"../" * 1_600_000 + b'">x</a>'))
     yield Trap("megabyte title", page(b"<title>" + b"t" * 1_000_000 + b"</title>" + LINK))
     yield Trap("megabyte base", page(b'<base href="/' + b"b" * 1_000_000 + b'">' + LINK))
     yield Trap("megabyte canonical", page(b'<link rel=canonical href="/' + b"b" * 1_000_000 + b'">' + LINK))

@@ -22,7 +22,7 @@ from shared.queue import TaskQueue, connect
 from shared.states import ACTIVE_JOB, FINAL
 from shared.store import Store, counters, jobs, keys, migrate, open_store
 from shared.store.jobs import FirstTask
-from tests.soak import logs
+from tests.soak import fuzz, logs
 from tests.soak.faults import Faults, Target
 from tests.soak.fleet import Fleet, Role, group
 from tests.soak.services import Postgres, RedisServer
@@ -37,17 +37,26 @@ _SETTLE = 25.0
 def main() -> None:
     """Runs the soak."""
     args = _arguments()
-    failed = False
-    for name in ("sqlite", "postgres") if args.database == "both" else (args.database,):
+    problems = list(fuzz.run(args.fuzz_seconds))
+    print(*(f"VIOLATION: fuzz {problem}" for problem in problems), sep="\n", flush=True)
+    failed = bool(problems)
+    for name in _databases(args):
         seed = args.seed if args.seed is not None else random.SystemRandom().randrange(10**6)
         print(f"soak on {name}: seed {seed}", flush=True)
         failed |= not Soak(args, name, seed).run()
     sys.exit(1 if failed else 0)
 
 
+def _databases(args: argparse.Namespace) -> tuple[str, ...]:
+    if not args.minutes:
+        return ()
+    return ("sqlite", "postgres") if args.database == "both" else (args.database,)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=main.__doc__)
     parser.add_argument("--minutes", type=float, default=float(os.environ.get("MINUTES", 5)), help="per database")
+    parser.add_argument("--fuzz-seconds", type=float, default=60.0, help="before the crawls; --minutes 0: these only")
     parser.add_argument("--pages", type=int, default=2000)
     parser.add_argument("--concurrency", type=int, default=40)
     parser.add_argument("--threads", type=int, default=16, help="of each of the four workers")

@@ -142,6 +142,7 @@ HOSTILE = {
     "an open comment": b"<!--" * 200_000,
     "open tags": b"<a href=" * 200_000,
     "quotes": b"<a x=\"'" * 100_000,
+    "steps up": b"<a href='" + b"../" * 1_600_000 + b"'>",
     "attribute starts": b"<a " + b"x=" * 300_000,
 }
 
