@@ -3,8 +3,7 @@
 Both libraries connect to the address that the operator names, by themselves: they are no part of what is crawled.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import SettingsError
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 _tracer: "Tracer | None" = None
+_NOTHING = nullcontext()
 
 
 def start(settings: Settings, process: str) -> None:
@@ -24,14 +24,9 @@ def start(settings: Settings, process: str) -> None:
         _start_tracing(settings.otlp_endpoint, process)
 
 
-@contextmanager
-def span(name: str, **attributes: Any) -> Iterator[None]:
+def span(name: str, **attributes: Any) -> AbstractContextManager[Any]:
     """A span around the block; nothing where tracing is off."""
-    if _tracer is None:
-        yield
-        return
-    with _tracer.start_as_current_span(name, attributes=attributes):
-        yield
+    return _NOTHING if _tracer is None else _tracer.start_as_current_span(name, attributes=attributes)
 
 
 def stop() -> None:

@@ -6,8 +6,8 @@ import traceback
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, cast
 
 import orjson
 from rq import Worker
@@ -15,6 +15,7 @@ from rq.executions import Execution
 from rq.job import _current_job
 from rq.timeouts import BaseDeathPenalty
 from rq.utils import as_text, import_attribute, now
+from werkzeug.local import LocalProxy
 
 from shared import logs, telemetry
 from shared.errors import CrawlyardError
@@ -234,13 +235,17 @@ class Performer:
 
     def _call(self, delivery: Delivery) -> Any:
         name, args, kwargs = delivery.call()
-        job = CrawlJob(delivery.running.job_id, connection=self._worker.connection)
-        job.restore(delivery.fields)
-        token = _current_job.set(job)
+        # few jobs ask who they are, and to restore one costs as much as all the rest
+        token = _current_job.set(cast(CrawlJob, LocalProxy(cache(lambda: self._restored(delivery)))))
         try:
             return _function(name)(*args, **kwargs)
         finally:
             _current_job.reset(token)
+
+    def _restored(self, delivery: Delivery) -> CrawlJob:
+        job = CrawlJob(delivery.running.job_id, connection=self._worker.connection)
+        job.restore(delivery.fields)
+        return job
 
     def _ending(self, running: Running, value: Any, fields: dict[bytes, bytes]) -> Ending:
         if isinstance(value, Later):
@@ -255,8 +260,7 @@ class Performer:
     def _perform_by_rq(self, delivery: Delivery) -> None:
         """Callbacks, retries, repeats, groups: RQ's own methods carry them out."""
         running = delivery.running
-        job = CrawlJob(running.job_id, connection=self._worker.connection)
-        job.restore(delivery.fields)
+        job = self._restored(delivery)
         queue = CrawlQueue(running.queue, connection=self._worker.connection)
         execution = Execution(running.execution_id, running.job_id, self._worker.connection, self._worker.name)
         job.started_at = now()

@@ -12,7 +12,6 @@ import socket
 import threading
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
@@ -35,6 +34,7 @@ from workers.executions import Executions
 from workers.finisher import Finisher
 from workers.heartbeat import LEASE_SECONDS, Heartbeat
 from workers.perform import Delivery, Performer, UnsignalledDeathPenalty
+from workers.pool import Pool
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,12 @@ _BATCH = 20
 _IDLE = 1.0
 #: seconds that halted jobs have for their next step
 _LAST_STEP = 3.0
+
+
+def _execution_ids(k: int) -> list[str]:
+    """As many random ids, 32 hex digits each, from one look at the system's randomness."""
+    digits = os.urandom(16 * k).hex()
+    return [digits[i : i + 32] for i in range(0, len(digits), 32)]
 
 
 class ConcurrentWorker(Worker):
@@ -76,8 +82,7 @@ class ConcurrentWorker(Worker):
         )
         self._grace, self._forced = grace, False
         self._take_script = script(redis, "dequeue")
-        self._slots = threading.Semaphore(threads)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="job")
+        self._pool = Pool[Delivery](threads, self._perform)
         self.running = executions or Executions()
         self.finisher = Finisher(redis, name, self._enqueue_dependents)
         self._performer = Performer(self, self.running, self.finisher, failed_ttl)
@@ -118,7 +123,7 @@ class ConcurrentWorker(Worker):
 
     def _run_loop(self, burst: bool) -> None:
         while not self._stop_requested:
-            free = self._acquire()
+            free = self._pool.reserve(_BATCH, _IDLE)
             try:
                 taken = self._take(free)
             except QueueUnavailable as error:
@@ -127,8 +132,8 @@ class ConcurrentWorker(Worker):
                 time.sleep(_IDLE)
             ready = self._ready(taken)
             for delivery in ready:
-                self._pool.submit(self._perform, delivery)
-            self._release(free - len(ready))
+                self._pool.submit(delivery)
+            self._pool.give_back(free - len(ready))
             if not taken:
                 if burst and free and not len(self.running):
                     return
@@ -149,27 +154,13 @@ class ConcurrentWorker(Worker):
                 self.running.leave(delivery.running)
             return []
 
-    def _acquire(self) -> int:
-        """Waits for a free slot and takes those that are free, up to a batch."""
-        while not self._slots.acquire(timeout=_IDLE):
-            if self._stop_requested:
-                return 0
-        n = 1
-        while n < _BATCH and self._slots.acquire(blocking=False):
-            n += 1
-        return n
-
-    def _release(self, n: int) -> None:
-        if n > 0:
-            self._slots.release(n)
-
     def _take(self, k: int) -> list[Delivery]:
         if self._stop_requested or k <= 0:
             return []
         now = datetime.now(UTC)
         args: list[str | float] = [RQ_KEY_PREFIX, self.name, utcformat(now), now.timestamp(), LEASE_SECONDS, k]
         with redis_errors():
-            taken = self._take_script(keys=self.queue_names(), args=[*args, *(uuid.uuid4().hex for _ in range(k))])
+            taken = self._take_script(keys=self.queue_names(), args=[*args, *_execution_ids(k)])
         if taken:
             self._state = WorkerStatus.BUSY  # the script has told Redis
         return [Delivery.from_reply(*reply) for reply in taken]
@@ -177,10 +168,8 @@ class ConcurrentWorker(Worker):
     def _perform(self, delivery: Delivery) -> None:
         try:
             self._performer.perform(delivery)
-        except BaseException:  # boundary: a slot must come back whatever happened
+        except BaseException:  # boundary: the thread must outlive any job
             log.exception("job %s ended the hard way", delivery.running.job_id)
-        finally:
-            self._slots.release()
 
     def _idle(self) -> None:
         """Waits for the next enqueue; what stock RQ tools enqueue is seen after a second at most."""
@@ -213,7 +202,7 @@ class ConcurrentWorker(Worker):
 
     def _drain(self) -> None:
         """Lets running jobs end within the grace, then stops the rest at their next step, to be put back."""
-        self._pool.shutdown(wait=False)
+        self._pool.close()
         self.running.wait_until_idle(self._grace, unless=lambda: self._forced)
         self.running.halt_all()
         self.running.wait_until_idle(_LAST_STEP)
