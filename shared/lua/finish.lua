@@ -60,26 +60,39 @@ function verbs.drop(id)
   redis.call('DEL', prefix .. ':job:' .. id)
 end
 
+-- gathered over the batch: what to take out of each set, and the worker's counts
+local gone, left_wip, left_mine, ok, failed, worked = {}, {}, {}, 0, 0, 0
+
 for i = 5, #ARGV, 9 do
-  local verb, id, queue, execution, seconds = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 8])
+  local verb, id, queue, execution = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local composite = id .. ':' .. execution
   local run = prefix .. ':execution:' .. composite
   local started = redis.call('HGET', run, 'created_at')
-  redis.call('DEL', run)
+  gone[#gone + 1] = run
+  left_wip[queue] = left_wip[queue] or {}
+  table.insert(left_wip[queue], composite)
+  left_mine[#left_mine + 1] = composite
   redis.call('ZREM', prefix .. ':executions:' .. id, execution)
-  redis.call('ZREM', prefix .. ':wip:' .. queue, composite)
-  redis.call('SREM', prefix .. ':worker:' .. worker .. ':executions', composite)
   local job = redis.call('HMGET', prefix .. ':job:' .. id, 'status', 'execution')
   local ours = job[1] == 'started' and job[2] == execution
   if ours then
     verbs[verb](id, queue, execution, tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], started)
   end
-  if redis.call('EXISTS', prefix .. ':worker:' .. worker) == 1 then
-    if verb == 'ok' then redis.call('HINCRBY', prefix .. ':worker:' .. worker, 'successful_job_count', 1) end
-    if verb == 'fail' or verb == 'delay' then redis.call('HINCRBY', prefix .. ':worker:' .. worker, 'failed_job_count', 1) end
-    redis.call('HINCRBYFLOAT', prefix .. ':worker:' .. worker, 'total_working_time', seconds)
-  end
+  if verb == 'ok' then ok = ok + 1 elseif verb == 'fail' or verb == 'delay' then failed = failed + 1 end
+  worked = worked + tonumber(ARGV[i + 8])
   local depended = ours and redis.call('EXISTS', prefix .. ':job:' .. id .. ':dependents') == 1
   changed[#changed + 1] = depended and 2 or (ours and 1 or 0)
+end
+
+if #changed > 0 then
+  local me = prefix .. ':worker:' .. worker
+  redis.call('DEL', unpack(gone))
+  for queue, composites in pairs(left_wip) do redis.call('ZREM', prefix .. ':wip:' .. queue, unpack(composites)) end
+  redis.call('SREM', me .. ':executions', unpack(left_mine))
+  if redis.call('EXISTS', me) == 1 then
+    if ok > 0 then redis.call('HINCRBY', me, 'successful_job_count', ok) end
+    if failed > 0 then redis.call('HINCRBY', me, 'failed_job_count', failed) end
+    redis.call('HINCRBYFLOAT', me, 'total_working_time', worked)
+  end
 end
 return changed

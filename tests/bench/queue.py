@@ -64,6 +64,8 @@ class Result:
     #: microseconds of the worker's CPU a job
     cpu: float
     memory_mb: float
+    #: microseconds of Redis' CPU a job
+    redis_cpu: float
 
 
 def run(runner: Runner, environment: Environment, jobs: int, folder: Path) -> Result:
@@ -74,14 +76,24 @@ def run(runner: Runner, environment: Environment, jobs: int, folder: Path) -> Re
         env = os.environ | {"REDIS_URL": redis.url, "BENCH_JOBS": str(jobs), "BENCH_REPORT": str(report)}
         env["PYTHONPATH"] = f"{PEERS}{os.pathsep}{ROOT}" if not runner.requirements else str(PEERS)
         for verb in ("enqueue", runner.verb):
+            before = _redis_cpu(redis.url)
             command = [*environment.command, verb]
             subprocess.run(command, env=env, cwd=folder, check=True, timeout=_TIMEOUT, stdout=subprocess.DEVNULL)
-        if not runner.requirements and runner.script == "ours.py":
+        used = _redis_cpu(redis.url) - before
+        if runner.script == "ours.py":
             check(redis.url, jobs)
-        told = json.loads(report.read_text())
+        told = json.loads(report.read_text()) | {"redis": used}
     finally:
         redis.stop()
-    return Result(told["jobs"] / told["seconds"], told["cpu"] / told["jobs"] * 1e6, told["memory_mb"])
+    return Result(
+        told["jobs"] / told["seconds"], told["cpu"] / told["jobs"] * 1e6, told["memory_mb"], told["redis"] / jobs * 1e6
+    )
+
+
+def _redis_cpu(url: str) -> float:
+    with Redis.from_url(url) as redis:
+        told = redis.info("cpu")
+    return float(told["used_cpu_user"]) + float(told["used_cpu_sys"])
 
 
 def check(url: str, jobs: int) -> None:
@@ -113,12 +125,16 @@ def main() -> int:
                 jobs = int(given.jobs * runner.share)
                 results[runner].append(run(runner, environments[runner], jobs, Path(folder)))
     best = {runner: max(found, key=lambda r: r.per_second) for runner, found in results.items()}
-    print("| queue | version | jobs/s | ours / theirs | worker CPU µs a job | memory MB |\n|---|---|---|---|---|---|")
+    print(
+        "| queue | version | jobs/s | ours / theirs | worker CPU µs a job | Redis CPU µs a job | memory MB |\n|---|---|---|---|---|---|---|"
+    )
     ours = best[RUNNERS[0]]
     for runner, r in best.items():
         ratio = ours.per_second / r.per_second
         version = environments[runner].version or "this"
-        print(f"| {runner.name} | {version} | {r.per_second:,.0f} | {ratio:.2f} | {r.cpu:.0f} | {r.memory_mb:.0f} |")
+        print(
+            f"| {runner.name} | {version} | {r.per_second:,.0f} | {ratio:.2f} | {r.cpu:.0f} | {r.redis_cpu:.0f} | {r.memory_mb:.0f} |"
+        )
     bull = next((r for runner, r in best.items() if runner.script == "bullmq.mjs"), None)
     return 1 if bull and ours.per_second / bull.per_second < given.at_least else 0
 
