@@ -24,6 +24,8 @@ from rq.worker_registration import clean_worker_registry
 from shared.clock import SECOND
 from shared.errors import QueueFault, QueueUnavailable, SettingsError
 from shared.rqtypes import CrawlQueue
+from shared.sentinel import connect_master
+from shared.sentinel_url import is_sentinel
 from shared.stages import Dispatch
 from shared.states import TaskKind
 
@@ -71,15 +73,21 @@ SCHEDULER_KEY = "rq:scheduler:scheduled_jobs"
 
 
 def connect(url: str, **options: Any) -> Redis:
-    """A client that gives up on a black hole in seconds. Opens no connection yet. Raises SettingsError."""
+    """A client that gives up on a black hole in seconds. Opens no connection yet. Raises SettingsError.
+
+    A URL of sentinels (`shared/sentinel_url.py`) means the master that they name, now and after a fail-over.
+    """
     settings: dict[str, Any] = {
         "socket_connect_timeout": 3,
         "socket_timeout": 5,
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
         "health_check_interval": 30,
+        **options,
     }
+    if is_sentinel(url):
+        return connect_master(url, settings)
     try:
-        return Redis.from_url(url, **(settings | options))
+        return Redis.from_url(url, **settings)
     except ValueError as error:
         raise SettingsError(f"REDIS_URL is not usable: {error}") from error
 

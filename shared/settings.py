@@ -7,6 +7,9 @@ from pathlib import Path
 
 from shared.env_reader import Reader
 from shared.errors import SettingsError
+from shared.sentinel_url import SCHEMES as SENTINEL_SCHEMES
+from shared.sentinel_url import is_sentinel
+from shared.sentinel_url import parse as parse_sentinels
 
 #: the Google Analytics Data API
 GA4_ENDPOINT = "https://analyticsdata.googleapis.com"
@@ -114,7 +117,7 @@ class Settings:
         env = Reader(os.environ if environ is None else environ)
         return cls(
             home=Path(env.text("CRAWLYARD_HOME", "./.crawlyard")).absolute(),
-            redis_url=env.url("REDIS_URL", ("redis", "rediss", "unix")),
+            redis_url=_redis_url(env),
             database_url=env.url("DATABASE_URL", ("sqlite", "postgres", "postgresql", "postgresql+psycopg")),
             bind=env.host("CRAWLYARD_BIND"),
             port=env.integer("PORT", 8000, 1, 65535),
@@ -148,6 +151,14 @@ class Settings:
             api_url=env.url("CRAWLYARD_API", ("http", "https")),
             api_key=env.key("CRAWLYARD_API_KEY"),
         )
+
+
+def _redis_url(env: Reader) -> str | None:
+    given = env.text("REDIS_URL", "")
+    if is_sentinel(given):
+        parse_sentinels(given)
+        return given
+    return env.url("REDIS_URL", ("redis", "rediss", "unix", *SENTINEL_SCHEMES))
 
 
 def _limits(env: Reader) -> FetchLimits:

@@ -7,6 +7,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.errors import QueueUnavailable
+from shared.queue import connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,13 @@ class RedisFacts:
 
 
 def redis_facts(url: str) -> RedisFacts:
-    """Asks the server at `url`. Raises QueueUnavailable when it does not answer within 3 seconds."""
+    """Asks the server at `url`. Raises QueueUnavailable when it does not answer within 3 seconds, SettingsError."""
     try:
         once = Retry(NoBackoff(), 0)
-        with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3, retry=once) as link:
+        with connect(url, socket_timeout=3, socket_connect_timeout=3, retry=once) as link:
             info = dict(link.info())
             seconds, micros = link.time()
-    except (redis.RedisError, OSError, ValueError) as error:
+    except (redis.RedisError, OSError) as error:
         reason = str(error).partition("\n")[0] or repr(error)
         raise QueueUnavailable(f"Redis cannot be reached: {reason}") from None
     return RedisFacts(

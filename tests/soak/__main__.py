@@ -22,6 +22,7 @@ from shared.queue import TaskQueue, connect
 from shared.states import ACTIVE_JOB, FINAL
 from shared.store import Store, counters, jobs, keys, migrate, open_store
 from shared.store.jobs import FirstTask
+from tests.sentinels import SentinelRedis
 from tests.soak import fuzz, logs
 from tests.soak.faults import Faults, Target
 from tests.soak.fleet import Fleet, Role, group
@@ -29,9 +30,12 @@ from tests.soak.services import Postgres, RedisServer
 from tests.soak.verify import Crawl, Report, verify
 
 T = TypeVar("T")
+REDIS: dict[str, type[RedisServer] | type[SentinelRedis]] = {"single": RedisServer, "sentinel": SentinelRedis}
 #: seconds without any page ended after which a job is stuck, and that the end of the faults leaves it
 STUCK = 90.0
 _SETTLE = 25.0
+#: a replica may bring back delays that were over; they are cleared away a minute after they were due
+_SETTLE_AFTER_FAILOVER = 100.0
 
 
 def main() -> None:
@@ -62,6 +66,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=16, help="of each of the four workers")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--database", choices=("sqlite", "postgres", "both"), default="both")
+    parser.add_argument(
+        "--redis", choices=tuple(REDIS), default="single", help="one server, or a group that fails over"
+    )
     parser.add_argument("--faults", default="", help="only these, comma-separated")
     parser.add_argument("--every", type=float, nargs=2, default=(2.0, 6.0), help="seconds between two faults")
     return parser.parse_args()
@@ -73,7 +80,7 @@ class Soak:
     def __init__(self, args: argparse.Namespace, database: str, seed: int) -> None:
         self._args, self._name, self._seed, self._rng = args, database, seed, random.Random(seed)
         self._home = Path(tempfile.mkdtemp(prefix=f"crawlyard-soak-{database}-"))
-        self._redis = RedisServer(self._home / "redis")
+        self._redis = REDIS[args.redis](self._home / "redis")
         self._postgres = Postgres() if database == "postgres" else None
         self._url = self._postgres.url(self._postgres.create()) if self._postgres else f"sqlite:///{self._home}/soak.db"
         migrate.upgrade(self._url)
@@ -93,7 +100,7 @@ class Soak:
                 self._one(fleet, deadline)
         finally:
             fleet.stop()
-            self._redis.process.kill()
+            self._redis.stop()
             if self._postgres:
                 self._postgres.stop()
         self.problems += fleet.problems + logs.complaints(fleet.logs.values())
@@ -179,7 +186,7 @@ class Soak:
 
     def _conclude(self, number: int, crawl: Crawl, faults: Faults, took: float) -> None:
         """Lets the last ends reach Redis, then counts."""
-        until = time.monotonic() + _SETTLE
+        until = time.monotonic() + (_SETTLE_AFTER_FAILOVER if self._args.redis == "sentinel" else _SETTLE)
         time.sleep(3)
         while True:
             report = self._patiently(lambda: verify(self._store, self._redis.url, crawl))

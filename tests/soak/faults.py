@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.sentinels import SentinelRedis
 from tests.soak.fleet import Fleet, Member
 from tests.soak.services import Postgres, RedisServer, hold_write_lock, send
 
@@ -32,7 +33,7 @@ class Target:
     """What there is to break."""
 
     fleet: Fleet
-    redis: RedisServer
+    redis: RedisServer | SentinelRedis
     postgres: Postgres | None
     #: the database file, when it is SQLite
     sqlite: str | None
@@ -69,6 +70,8 @@ class Faults:
             "redis freeze": (1, self._freeze),
             "flushall": (2, self._flush),
         }
+        if isinstance(self._t.redis, SentinelRedis):
+            kinds["redis failover"] = (3, self._fail_over)
         if self._t.postgres is not None:
             kinds |= {"pg restart": (2, self._pg_restart), "pg cut": (2, self._pg_cut)}
         if self._t.sqlite is not None:
@@ -165,6 +168,12 @@ class Faults:
         send(self._t.redis.process.pid, signal.SIGSTOP)
         self._ended.wait(seconds)
         send(self._t.redis.process.pid, signal.SIGCONT)
+
+    def _fail_over(self) -> None:
+        if isinstance(self._t.redis, SentinelRedis):
+            began = time.monotonic()
+            self._t.redis.fail_over()
+            self._say("redis failover", "to the replica", time.monotonic() - began)
 
     def _flush(self) -> None:
         self._t.redis.flush()

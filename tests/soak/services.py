@@ -42,6 +42,10 @@ class RedisServer:
         self.process.send_signal(signum)
         self.process.wait()
 
+    def stop(self) -> None:
+        """Ends it for good."""
+        self.end(signal.SIGKILL)
+
     def flush(self) -> None:
         """FLUSHALL."""
         with redis.Redis.from_url(self.url) as link:

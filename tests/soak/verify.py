@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import redis
 from sqlalchemy import func, select
 
 from shared import ids
 from shared.models import Job
-from shared.queue import ALL_QUEUES
+from shared.queue import ALL_QUEUES, connect
 from shared.states import FINAL, IN_FLIGHT, JobState, TaskKind, TaskState
 from shared.store import Store, counters, jobs
 from shared.store.tables import job_state, tasks
@@ -117,7 +116,7 @@ def _check_fetches(report: Report, crawl: Crawl, job: Job, visits: list[sitelog.
 
 
 def _check_redis(report: Report, redis_url: str, job: Job, rows: list[Any]) -> None:
-    with redis.Redis.from_url(redis_url, decode_responses=True) as link:
+    with connect(redis_url, decode_responses=True) as link:
         for name in ALL_QUEUES:
             report.expect(not link.llen(f"rq:queue:{name}"), f"{link.llen(f'rq:queue:{name}')} left in queue {name}")
             for registry in ("wip", "scheduled"):
