@@ -126,14 +126,16 @@ def main() -> int:
                 results[runner].append(run(runner, environments[runner], jobs, Path(folder)))
     best = {runner: max(found, key=lambda r: r.per_second) for runner, found in results.items()}
     print(
-        "| queue | version | jobs/s | ours / theirs | worker CPU µs a job | Redis CPU µs a job | memory MB |\n|---|---|---|---|---|---|---|"
+        "| queue | version | jobs/s | ours / theirs | worker CPU µs a job | Redis CPU µs a job | memory MB |\n"
+        "|---|---|---|---|---|---|---|"
     )
     ours = best[RUNNERS[0]]
     for runner, r in best.items():
         ratio = ours.per_second / r.per_second
         version = environments[runner].version or "this"
         print(
-            f"| {runner.name} | {version} | {r.per_second:,.0f} | {ratio:.2f} | {r.cpu:.0f} | {r.redis_cpu:.0f} | {r.memory_mb:.0f} |"
+            f"| {runner.name} | {version} | {r.per_second:,.0f} | {ratio:.2f} "
+            f"| {r.cpu:.0f} | {r.redis_cpu:.0f} | {r.memory_mb:.0f} |"
         )
     bull = next((r for runner, r in best.items() if runner.script == "bullmq.mjs"), None)
     return 1 if bull and ours.per_second / bull.per_second < given.at_least else 0
