@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api.examples.values import CREATED, DOMAIN, ENDED, PAGE, STARTED
+from api.examples.values import CREATED, ENDED, JOB, PAGE, STARTED, TASK
 
 _ID = "018d0cb5-a3c0-7abc-8000-00000000000a"
 _SECRET = "whsec_" + "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -73,7 +73,19 @@ BODIES: Mapping[str, Any] = {
     "create_webhook": {"url": "https://example.com/hooks/crawlyard", "events": ["job.completed", "job.failed"]},
     "change_webhook": {"isActive": False},
 }
-_CHANGE = {"id": _ID, "domain_id": DOMAIN, "page_id": PAGE, "url": "https://competitor.com/pricing"}
+_CHANGE = {
+    "id": _ID,
+    "type": "content",
+    "types": ["content", "title"],
+    "url": "https://competitor.com/pricing",
+    "domain": "competitor.com",
+    "domain_id": 1,
+    "page_id": PAGE,
+    "job_id": JOB,
+    "task_id": TASK,
+    "similarity": 0.93,
+    "created_at": ENDED,
+}
 _MISSED = {"schedule_id": _ID, "domain": "competitor.com", "due_at": CREATED, "missed": 3, "caught_up": True}
 #: `data` by type of event
 EVENTS: Mapping[str, Any] = {

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from api.examples.webhooks import EVENTS
 from shared.clock import now_us
 from shared.states import TaskState
 from shared.store import change_retention, domain_admin, domains
@@ -100,7 +101,15 @@ def test_webhooks_are_told(api: Api) -> None:
     assert api.get(f"/api/webhooks/{hook}/deliveries")["data"] == []
     crawl(api, "new")
     (delivery,) = api.get(f"/api/webhooks/{hook}/deliveries")["data"]
-    assert "page.changed" in str(delivery)
+    assert "page.changed" in delivery.values()
+
+
+def test_a_webhook_is_told_what_the_document_says(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr("shared.store.changes.emit_many", lambda _conn, _organisation, _type, data: told.extend(data))
+    crawl(api, "old")
+    crawl(api, "new")
+    assert [set(data) for data in told] == [set(EVENTS["page.changed"])]
 
 
 # -- what counts as a change ------------------------------------------------------
