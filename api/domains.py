@@ -55,7 +55,7 @@ def list_pages(call: Call, given: Paged) -> Answer:
     """The pages known of a domain."""
     found, total = pages.of_domain(call.store, _here(call), given.limit, given.skip)
     meta = Meta(total=total, page=given.page, page_size=given.limit)
-    return Answer(DataPage[PageResult](data=[_page(page) for page in found], meta=meta))
+    return Answer(DataPage[PageResult](data=[page_result(page) for page in found], meta=meta))
 
 
 def create_page(call: Call, given: CreatePage) -> Answer:
@@ -67,7 +67,7 @@ def create_page(call: Call, given: CreatePage) -> Answer:
     if not urls.in_scope(origin.partition("://")[2], domain.host, cross_subdomain=True):
         raise Conflict(f"The URL is not on {domain.host}")
     page = pages.add(call.store, domain, FirstPage(urls.url_key(canonical), origin, path), now_us())
-    return Answer(Data[PageResult](data=_page(page)), status=201)
+    return Answer(Data[PageResult](data=page_result(page)), status=201)
 
 
 def discover_domain(call: Call, _given: NoBody) -> Answer:
@@ -104,7 +104,8 @@ def _domain(domain: Domain) -> DomainResult:
     return DomainResult(id=domain.uid, number=domain.id, domain=domain.host, created_at=iso(domain.created_at) or "")
 
 
-def _page(page: Page) -> PageResult:
+def page_result(page: Page) -> PageResult:
+    """A page as `/api` shows it."""
     return PageResult(
         id=page.uid,
         domain_id=page.domain.uid,

@@ -6,8 +6,9 @@ from flask import Blueprint, Flask, Response, g, render_template
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
-from api.dashboard import crawls, ops, rq_pages, signin, start, task_page, text, urls
-from api.dashboard.gate import Page, guarded
+from api.dashboard import recurring, signin, text, urls
+from api.dashboard.gate import guarded
+from api.dashboard.routes import PAGES
 from api.errors import RETRY_AFTER
 from shared.errors import CrawlyardError, Unavailable
 
@@ -27,24 +28,15 @@ _TITLES = {
     503: "Not available",
 }
 
-PAGES = (
-    Page("GET", "/", start.show, "start"),
-    Page("POST", "/", start.create, "create", scope="write"),
-    Page("POST", "/logout", signin.sign_out, "logout"),
-    Page("GET", "/jobs/<job_id>", crawls.show_tasks, "crawl"),
-    Page("GET", "/jobs/<job_id>/broken", crawls.show_broken, "broken"),
-    Page("GET", "/jobs/<job_id>/slow", crawls.show_slow, "slow"),
-    Page("GET", "/jobs/<job_id>/events", crawls.watch, "events"),
-    Page("GET", "/jobs/<job_id>/export", crawls.export, "export"),
-    Page("POST", "/jobs/<job_id>/cancel", crawls.cancel, "cancel", scope="write"),
-    Page("GET", "/jobs/<job_id>/tasks/<task_id>", task_page.show, "task"),
-    Page("POST", "/jobs/<job_id>/tasks/<task_id>/retry", task_page.retry, "retry", scope="write"),
-    Page("GET", "/queues", ops.show, "queues", scope="admin"),
-    Page("POST", "/queues/<name>/pause", ops.pause, "pause", scope="admin"),
-    Page("POST", "/queues/<name>/resume", ops.resume, "resume", scope="admin"),
-    Page("GET", "/rq/", rq_pages.show, "rq", scope="admin"),
-    Page("GET", "/rq/<path:rest>", rq_pages.show, "rq_page", scope="admin"),
-    Page("POST", "/rq/<path:rest>", rq_pages.show, "rq_change", scope="admin", has_token=False),
+#: path, label, the scope that it takes
+_NAVIGATION = (
+    ("/", "Crawls", "read"),
+    ("/schedules", "Schedules", "read"),
+    ("/domains", "Domains", "read"),
+    ("/changes", "Changes", "read"),
+    ("/webhooks", "Webhooks", "read"),
+    ("/queues", "Queues", "admin"),
+    ("/keys", "Keys", "admin"),
 )
 
 
@@ -64,9 +56,10 @@ def register(app: Flask) -> None:
     _add_errors(blueprint)
     blueprint.after_request(_secure)
     blueprint.context_processor(lambda: {"visitor": g.get("visitor")})
-    app.jinja_env.globals["here"] = urls.here
+    app.jinja_env.globals |= {"here": urls.here, "navigation": _NAVIGATION}
     for name, function in text.FILTERS.items():
         blueprint.add_app_template_filter(function, name)
+    blueprint.add_app_template_filter(recurring.words, "recurrence")
     app.register_blueprint(blueprint)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.clock import iso
+
 NOTHING = "–"
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -67,6 +69,12 @@ def clock(iso: str | None) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at else NOTHING
 
 
+def local(at_iso: str) -> str:
+    """Monday 2026-11-23 06:30, by the clock of the zone that the text names."""
+    at = moment(at_iso)
+    return f"{at:%A %Y-%m-%d %H:%M}" if at else NOTHING
+
+
 def ago(iso: str | None) -> str:
     """5 min ago."""
     at = moment(iso)
@@ -81,6 +89,11 @@ def clean(value: Any, longest: int = 300) -> str:
     text = str(value)[: longest + 1]
     shown = "".join(c if c.isprintable() else "\ufffd" for c in text[:longest])
     return shown + "…" if len(text) > longest else shown
+
+
+def lines(value: Any, longest: int = 300) -> str:
+    """`clean` for a text of several lines."""
+    return " ⏎ ".join(clean(line, longest) for line in str(value)[:longest].splitlines())
 
 
 def web_link(url: str | None) -> str | None:
@@ -98,4 +111,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "ago": ago,
     "clean": clean,
     "web_link": web_link,
+    "iso": iso,
+    "local": local,
+    "lines": lines,
 }

@@ -92,6 +92,7 @@ class JobFilter:
 
     organisation_id: int
     state: JobState | None = None
+    domain_id: int | None = None
     created_from: int | None = None
     created_until: int | None = None
 
@@ -109,6 +110,8 @@ def _condition(which: JobFilter) -> Any:
     conditions = [jobs.c.organisation_id == which.organisation_id]
     if which.state is not None:
         conditions.append(jobs.c.state == which.state)
+    if which.domain_id is not None:
+        conditions.append(jobs.c.domain_id == which.domain_id)
     if which.created_from is not None:
         conditions.append(jobs.c.created_at >= which.created_from)
     if which.created_until is not None:

@@ -125,6 +125,13 @@ def list_all(store: Store) -> list[ApiKey]:
         return [_key(row) for row in conn.execute(_LOADED.order_by(_K.created_at, _K.id))]
 
 
+def of_organisation(store: Store, organisation_id: int) -> list[ApiKey]:
+    """The keys of one organisation, newest first."""
+    mine = _LOADED.where(_K.organisation_id == organisation_id)
+    with store.read() as conn:
+        return [_key(row) for row in conn.execute(mine.order_by(_K.created_at.desc(), _K.id))]
+
+
 def revoke(store: Store, id_or_prefix: str) -> bool:
     """Revokes the one key with this id or secret prefix; False when there is none that is valid."""
     named = or_(_K.id == id_or_prefix, _K.prefix == id_or_prefix)

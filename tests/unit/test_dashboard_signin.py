@@ -23,7 +23,7 @@ class Browser:
         text: str = answer.text
         return text
 
-    def post(self, path: str, page: str = "/", **fields: str) -> Any:
+    def post(self, path: str, page: str = "/", **fields: Any) -> Any:
         """Sends a form with the token of the page that it stands on."""
         return self.client.post(path, data={"csrf": token_of(self.get(page)), **fields})
 
