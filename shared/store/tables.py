@@ -111,6 +111,8 @@ jobs = Table(
     Index("jobs_org", "organisation_id", "id"),
     Index("jobs_domain", "domain_id", "id"),
     Index("jobs_active", "id", sqlite_where=text("state IN (3, 5)"), postgresql_where=text("state IN (3, 5)")),
+    # a number is never given again: it is in task ids, and workers remember by it what a job has found
+    sqlite_autoincrement=True,
 )
 
 #: the hot row of a job, locked late in each step; jobs itself is only written on a change of state

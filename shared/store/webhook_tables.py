@@ -30,6 +30,8 @@ webhooks = Table(
     Column("old_secret_until", Big),
     Column("created_at", Big, nullable=False),
     Column("updated_at", Big, nullable=False),
+    # a number is never given again: what is left of a deleted webhook's deliveries is nobody else's
+    sqlite_autoincrement=True,
 )
 
 webhook_deliveries = Table(
