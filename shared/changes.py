@@ -6,6 +6,8 @@ from typing import Any
 
 import zstandard
 
+from shared.validators import Validators
+
 #: bytes; no stored text is longer
 MAX_UNPACKED = 1_000_000
 
@@ -65,6 +67,8 @@ class Watch:
     fingerprint: str | None = None
     #: the domain's settings as stored; None: the defaults
     settings: str | None = None
+    #: to ask for it only if it has changed
+    validators: Validators | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,8 @@ class JobOptions:
     header_names: tuple[str, ...] = ()
     cookie_names: tuple[str, ...] = ()
     has_auth: bool = False
+    #: pages known from earlier crawls are asked for only if they have changed
+    conditional_requests: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """What differs from the defaults, ready for JSON. Secrets stay sealed."""

@@ -6,6 +6,7 @@ from shared import ids
 from shared.changes import Sighting, Watch
 from shared.models import Job
 from shared.states import CacheStatus, SourceType, TaskKind, TaskState, WarningKind
+from shared.validators import KeptPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,10 @@ class Finish:
     warnings: tuple[JobWarning, ...] = ()
     #: those followed, in order
     redirects: tuple[Redirect, ...] = ()
+    #: to ask for the page only if it has changed, the next time
+    kept: KeptPage | None = None
+    #: the server said that the page is as it was
+    is_unmodified: bool = False
 
     @property
     def depth(self) -> int:

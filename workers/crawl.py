@@ -10,7 +10,7 @@ from shared.clock import now_us
 from shared.models import Job
 from shared.stages import Delay, Fetched, Finish, JobWarning, NewLink, Outcome, PageFacts, Redirect, Work
 from shared.states import CacheStatus, JobMode, TaskState
-from workers import cache, observe, refusals, turns, warming
+from workers import cache, observe, refusals, turns, validators, warming
 from workers.errors import Cancelled, FetchError, RedirectRefused, one_line
 from workers.fetch import Response
 from workers.guide import fetch, is_on_its_hosts
@@ -21,6 +21,7 @@ from workers.robots import RobotsRules
 from workers.runtime import Runtime
 from workers.turns import Turn
 from workers.twins import twin
+from workers.validators import Asked
 
 POLICY = RetryPolicy()
 #: characters of a redirect's target that are kept
@@ -43,7 +44,7 @@ def _crawl(ctx: Runtime, work: Work, turn: Turn) -> Outcome:
         if work.first is not None:
             return warming.second_request(ctx, work, work.first, turn)
         began = time.monotonic()
-        response = fetch(ctx, work, work.url, turn)
+        asked = validators.ask(ctx, work, turn)
     except Cancelled:
         raise
     except RedirectRefused as error:
@@ -52,7 +53,7 @@ def _crawl(ctx: Runtime, work: Work, turn: Turn) -> Outcome:
         if began is not None:
             turns.note_failure(ctx.politeness, work.url, error, time.monotonic() - began)
         return after_error(work, error)
-    return _judge(ctx, work, response, turn)
+    return _judge(ctx, work, asked, turn)
 
 
 def _barred(ctx: Runtime, work: Work, turn: Turn) -> Outcome | None:
@@ -73,11 +74,11 @@ def _delay(ctx: Runtime, work: Work, at: int, reason: str, spends_attempt: bool,
     return Delay(work, at, reason, spends_attempt, fetched, yields)
 
 
-def _judge(ctx: Runtime, work: Work, response: Response, turn: Turn) -> Outcome:
-    fetched = measured(response)
+def _judge(ctx: Runtime, work: Work, asked: Asked, turn: Turn) -> Outcome:
+    response, fetched = asked.response, _shown(asked)
     refusal = refusals.reason_of(response)
     # a challenge that comes with another status is no page either
-    status = 403 if refusal and response.status_code < 400 else response.status_code
+    status = 403 if refusal and response.status_code < 400 else fetched.status_code or 0
     answer = Answer(status, response.headers.get("retry-after"), refusal)
     row = turns.note(ctx.politeness, response, blocked=refusal is not None)
     block = refusals.given_up(ctx, work, response, row, turn)
@@ -106,7 +107,10 @@ def _judge(ctx: Runtime, work: Work, response: Response, turn: Turn) -> Outcome:
         )
     if _went_elsewhere(work, response):
         return _redirected(ctx, work, response, fetched)
-    return warming.first_request(_completed(ctx, work, response, fetched, turn), now_us(), random.random())
+    finish = (
+        _completed(ctx, work, response, fetched, turn) if asked.validators is None else _unmodified(ctx, work, asked)
+    )
+    return warming.first_request(finish, now_us(), random.random())
 
 
 def after_error(work: Work, error: FetchError) -> Delay | Finish:
@@ -127,6 +131,14 @@ def measured(response: Response) -> Fetched:
         content_type=one_line(response.content_type or "")[:200] or None,
         cache_status=CacheStatus[status] if status else None,
     )
+
+
+def _shown(asked: Asked) -> Fetched:
+    """An unmodified page is recorded as the page that it is; only its times and bytes are the answer's."""
+    fetched = measured(asked.response)
+    if asked.validators is None:
+        return fetched
+    return replace(fetched, status_code=200, content_type=asked.validators.content_type)
 
 
 def _went_elsewhere(work: Work, response: Response) -> bool:
@@ -158,8 +170,6 @@ def _redirects(response: Response) -> tuple[Redirect, ...]:
 
 def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, turn: Turn) -> Finish:
     page = _parsed(response)
-    links: tuple[NewLink, ...] = ()
-    warnings: tuple[JobWarning, ...] = ()
     if page is not None and work.job.options.mode is JobMode.CRAWL:
         same = twin(
             response,
@@ -170,8 +180,8 @@ def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, t
         if same is not None:
             # what was measured counts with that page's own row
             return _skipped(ctx, work, Fetched(), same, f"Same page as {same}")
-        if work.job.options.find_links and not _is_deepest(work):
-            links, warnings = ctx.traps.sift(work, new_links(ctx, work, page.links))
+    links, warnings = _followed(ctx, work, page.links if page else ())
+    seen = observe.completed(ctx, work, response, page)
     return Finish(
         work,
         TaskState.COMPLETED,
@@ -179,11 +189,35 @@ def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, t
         links=links,
         found=len(page.links) if page else 0,
         facts=_facts(response, page),
-        sighting=observe.completed(ctx, work, response, page),
+        sighting=seen.sighting,
         documents=1,
         warnings=warnings,
         redirects=_redirects(response),
+        kept=validators.kept(ctx, work, response, page, seen.fingerprint),
     )
+
+
+def _unmodified(ctx: Runtime, work: Work, asked: Asked) -> Finish:
+    """The page is as it was the last time, and so are its links."""
+    links, warnings = _followed(ctx, work, asked.links)
+    return Finish(
+        work,
+        TaskState.COMPLETED,
+        _shown(asked),
+        links=links,
+        found=len(asked.links),
+        documents=1,
+        warnings=warnings,
+        is_unmodified=True,
+    )
+
+
+def _followed(ctx: Runtime, work: Work, links: tuple[str, ...]) -> tuple[tuple[NewLink, ...], tuple[JobWarning, ...]]:
+    """The links of a page that its job is to follow, and what it should know of the others."""
+    options = work.job.options
+    if options.mode is not JobMode.CRAWL or not options.find_links or _is_deepest(work):
+        return (), ()
+    return ctx.traps.sift(work, new_links(ctx, work, links))
 
 
 def _skipped(ctx: Runtime, work: Work, fetched: Fetched, instead: str, reason: str) -> Finish:

@@ -36,8 +36,8 @@ _ASCII = "".join(map(chr, range(128)))
 _MAX_VALUE = MAX_URL + 8
 #: read and counted, but not kept
 _UNREAD = ("image/", "video/", "audio/", "font/", "application/pdf", "application/zip", "application/java-archive")
-#: never sent to another origin than the one they were given for
-_PRIVATE_HEADERS = frozenset({"authorization", "cookie"})
+#: never sent to another address than the one they were given for
+_PRIVATE_HEADERS = frozenset({"authorization", "cookie", "if-none-match", "if-modified-since"})
 
 
 #: told the URL of each hop of a `get`: the headers to send there; raises a FetchError to go no further

@@ -14,9 +14,14 @@ from workers.runtime import Runtime
 from workers.turns import Turn
 
 
-def fetch(ctx: Runtime, work: Work, url: str, turn: Turn) -> Response:
-    """Fetches a URL for a task, as its job wants to be seen, each request in its turn. Raises FetchError."""
-    return ctx.fetcher.get(url, cancelled=turn.is_halted, guide=guide(ctx.settings, work), gate=turn)
+def fetch(ctx: Runtime, work: Work, url: str, turn: Turn, conditions: Mapping[str, str] | None = None) -> Response:
+    """Fetches a URL for a task, as its job wants to be seen, each request in its turn. Raises FetchError.
+
+    `conditions` are sent to that URL alone, not to those that it redirects to.
+    """
+    return ctx.fetcher.get(
+        url, headers=conditions, cancelled=turn.is_halted, guide=guide(ctx.settings, work), gate=turn
+    )
 
 
 def guide(settings: Settings, work: Work) -> Guide | None:

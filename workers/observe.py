@@ -5,7 +5,7 @@ Most looks end at a hash. Only where something differs is the last snapshot read
 
 import logging
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared import change_settings, urls
 from shared.change_settings import Rules
@@ -29,8 +29,17 @@ _TEXTS = ("text/", "application/json", "application/xml")
 _MAX_FIELD = 1_000
 
 
-def completed(ctx: Runtime, work: Work, response: Response, page: ParsedPage | None) -> Sighting | None:
-    """A page that was fetched; None: as the last time."""
+class Seen(NamedTuple):
+    """What a look at a fetched page brought."""
+
+    #: None: as the last time
+    sighting: Sighting | None
+    #: of the page from now on; None where it could not be compared
+    fingerprint: str | None
+
+
+def completed(ctx: Runtime, work: Work, response: Response, page: ParsedPage | None) -> Seen:
+    """A page that was fetched."""
     rules = change_settings.rules(work.watch.settings)
     text, note = extract.visible(page, rules.settings) if page else (_plain(response), None)
     look = Look(_facts(response.status_code, page), text)
@@ -42,12 +51,12 @@ def completed(ctx: Runtime, work: Work, response: Response, page: ParsedPage | N
     )
     known = Fingerprint.parse(work.watch.fingerprint)
     if known is not None and replace(known, clean="") == now:
-        return None
+        return Seen(None, work.watch.fingerprint)
     if text is not None:
         look = Look(look.facts, changes.tidy(text))
     now = replace(now, clean=changes.clean_hash(look, rules))
     if known is not None and replace(known, raw="") == replace(now, raw=""):
-        return None
+        return Seen(None, work.watch.fingerprint)
     if page is not None:
         look = Look(replace(look.facts, headings=extract.headings(page, rules.settings)), look.text)
     return _sighting(ctx, work, look, now, note, rules)
@@ -97,21 +106,19 @@ def _carried(ctx: Runtime, work: Work, known: Fingerprint, **news: Any) -> Sight
     )
 
 
-def _sighting(
-    ctx: Runtime, work: Work, look: Look, now: Fingerprint, note: str | None, rules: Rules
-) -> Sighting | None:
+def _sighting(ctx: Runtime, work: Work, look: Look, now: Fingerprint, note: str | None, rules: Rules) -> Seen:
     known, difference = Fingerprint.parse(work.watch.fingerprint), None
     if known is not None:
         base = _base(ctx, work)
         if base is None:
-            return None
+            return Seen(None, None)
         same_rules = known.version == now.version
         difference = changes.compare(Look(base.facts, base.text), look, rules, same_rules)
         if not difference.types:
             if same_rules and (base.text is None) == (look.text is None):
-                return None
+                return Seen(None, work.watch.fingerprint)
             difference = None
-    return Sighting(
+    sighting = Sighting(
         base=work.watch.fingerprint,
         fingerprint=str(now),
         facts=look.facts,
@@ -122,6 +129,7 @@ def _sighting(
         difference=difference,
         keep=ctx.settings.snapshots,
     )
+    return Seen(sighting, sighting.fingerprint)
 
 
 def _base(ctx: Runtime, work: Work) -> Snapshot | None:

@@ -10,6 +10,8 @@ from workers.errors import FetchError, RobotsPending, RobotsUnavailable
 BLOCKING = frozenset({403, 429, 503})
 #: seconds; a longer Retry-After counts as this
 MAX_RETRY_AFTER = 3_600.0
+#: no answer to who has nothing; one that is believed is not decided here (workers/validators.py)
+_NOT_MODIFIED = 304
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def decide(
     outcome: Outcome, attempt: int, max_attempts: int, policy: RetryPolicy, now_us: int, rand: float
 ) -> Decision:
     """What follows attempt number `attempt` (from 1). `rand` in 0…1 spreads the retries."""
-    if isinstance(outcome, Answer) and outcome.status_code < 400:
+    if isinstance(outcome, Answer) and outcome.status_code < 400 and outcome.status_code != _NOT_MODIFIED:
         return Done()
     if isinstance(outcome, RobotsPending):
         return SnoozeUntil(now_us + round((policy.base + rand) * 1_000_000), outcome.message)
@@ -110,6 +112,8 @@ def _judged(outcome: Outcome) -> tuple[str, bool]:
     if isinstance(outcome, FetchError):
         return outcome.message, outcome.retryable
     status = outcome.status_code
+    if status == _NOT_MODIFIED:
+        return "HTTP 304, although the page itself was asked for", False
     return outcome.refusal or f"HTTP {status}", status in BLOCKING or status >= 500
 
 

@@ -32,6 +32,11 @@ def slash_twin(url: str, canonical: str | None) -> str | None:
     )
 
 
+def other_address(url: str, canonical: str | None) -> str | None:
+    """The URL that may be the address of the same page, by its spelling and its canonical link."""
+    return directory_of(url) or slash_twin(url, canonical)
+
+
 def twin(
     response: Response, page: ParsedPage, allowed: Callable[[str], bool], fetch: Callable[[str], Response]
 ) -> str | None:
@@ -39,7 +44,7 @@ def twin(
 
     Raises Cancelled. What cannot be fetched is no twin.
     """
-    other = directory_of(response.url) or slash_twin(response.url, page.canonical)
+    other = other_address(response.url, page.canonical)
     if other is None or not allowed(other):
         return None
     try:

@@ -36,6 +36,7 @@ _CRAWL: dict[str, Any] = {
     "auth": False,
     "sitemap_url": None,
     "url_count": 0,
+    "conditional_requests": True,
 }
 _NARROW = _CRAWL | {
     "include": ["/blog/*"],

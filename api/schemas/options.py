@@ -160,6 +160,12 @@ class Options(Body):
         default=(), description="Start from these pages instead of the home page; they are the whole job"
     )
 
+    conditional_requests: bool = Field(
+        default=True,
+        description="Ask for a page of an earlier crawl only if it has changed since (ETag, Last-Modified);"
+        " false transfers every page again",
+    )
+
     def given(self) -> dict[str, Any]:
         """The options that were sent, by name."""
         return {name: getattr(self, name) for name in self.model_fields_set & set(Options.model_fields)}
@@ -189,11 +195,12 @@ class OptionsShown(Result):
     sitemap_url: str | None
     #: how many URLs are the whole job
     url_count: int
+    conditional_requests: bool
 
 
 _AS_THEY_ARE: Sequence[str] = (
     "use_sitemap find_links allow_cross_subdomain_links respect_robots max_pages concurrency source_type"
-    " source_detail max_depth user_agent sitemap_url url_count"
+    " source_detail max_depth user_agent sitemap_url url_count conditional_requests"
 ).split()
 
 

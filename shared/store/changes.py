@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, insert, select, update
 
 from shared import ids
 from shared.changes import ChangeType, Difference, Watch
 from shared.clock import iso
 from shared.stages import Finish
 from shared.states import JobMode, JobState
-from shared.store import snapshots
+from shared.store import snapshots, validators
 from shared.store.change_lists import change_uid
 from shared.store.change_tables import change_settings, changes
 from shared.store.engine import Store
@@ -24,11 +24,16 @@ from shared.store.events import PAGE_CHANGED, emit_many
 from shared.store.ledger import Ledger
 from shared.store.snapshots import Seen
 from shared.store.tables import jobs, pages
+from shared.store.validators import page_validators
 
 _P = pages.c
 _WATCHED = (
-    select(_P.domain_id, _P.url_hash, _P.fingerprint, change_settings.c.settings)
+    select(_P.domain_id, _P.url_hash, _P.fingerprint, change_settings.c.settings, *validators.COLUMNS)
     .outerjoin(change_settings, change_settings.c.domain_id == _P.domain_id)
+    .outerjoin(
+        page_validators,
+        and_(page_validators.c.domain_id == _P.domain_id, page_validators.c.url_hash == _P.url_hash),
+    )
     .where(_P.domain_id.in_(bindparam("domains", expanding=True)), _P.url_hash.in_(bindparam("pages", expanding=True)))
 )
 _LOCKED = (
@@ -49,7 +54,8 @@ PageKey = tuple[int, int]
 
 def watch(conn: Connection, keys: Sequence[PageKey]) -> dict[PageKey, Watch]:
     """What tasks about to start must know of their pages."""
-    return {(r.domain_id, r.url_hash): Watch(r.fingerprint, r.settings) for r in conn.execute(_WATCHED, _named(keys))}
+    rows = conn.execute(_WATCHED, _named(keys))
+    return {(r.domain_id, r.url_hash): Watch(r.fingerprint, r.settings, validators.of_row(r)) for r in rows}
 
 
 def _named(keys: Sequence[PageKey]) -> dict[str, list[int]]:

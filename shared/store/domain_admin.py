@@ -8,7 +8,7 @@ from shared import ids
 from shared.errors import Conflict
 from shared.models import Domain
 from shared.states import ACTIVE_JOB
-from shared.store import analytics, change_retention, notes, schedules
+from shared.store import analytics, change_retention, notes, schedules, validators
 from shared.store.analytics_tables import job_views
 from shared.store.domains import domain_of_row
 from shared.store.engine import Store
@@ -51,6 +51,8 @@ def remove(store: Store, domain: Domain) -> None:
     while store.write(lambda conn: _delete_pages(conn, domain)):
         pass
     while store.write(lambda conn: change_retention.forget_domain(conn, domain.id)):
+        pass
+    while store.write(lambda conn: validators.forget_domain(conn, domain.id)):
         pass
     analytics.remove(store, domain.id)
     store.write(lambda conn: _delete_domain(conn, domain))

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, update
 from shared import ids
 from shared.stages import Delay, Finish, Found, Outcome, Recheck, Release, Verdict, Work
 from shared.states import TaskKind, TaskState
-from shared.store import changes, delays, links, notes
+from shared.store import changes, delays, links, notes, validators
 from shared.store.ledger import Ledger
 from shared.store.tables import pages, tasks
 
@@ -26,11 +26,13 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     _recheck(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Recheck)])
     put_back = delays.delay(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Delay)])
     delays.release(ledger, [o.work.id for o in live if isinstance(o, Release)])
-    changed = changes.record(ledger, [(o, rows[o.work.id]) for o in _first_requests(live)])
+    ended = _first_requests(live)
+    seen = [(o, rows[o.work.id]) for o in ended]
+    changed = changes.record(ledger, seen)
+    validators.keep(ledger.conn, seen, ledger.now)
     for o in live:
         if isinstance(o, Finish | Found) and o.origin:
             ledger.account(o.work.job.id).origin = o.origin
-    ended = _first_requests(live)
     if any(o.warnings or o.redirects for o in ended):
         notes.record(ledger.conn, ended, ledger.now)
     _note_found(ledger, [o for o in live if isinstance(o, Found)])
@@ -84,7 +86,7 @@ def finish_rows(ledger: Ledger, finished: Sequence[tuple[Finish, Any]]) -> None:
         account.ended(counts_as_page=o.state != TaskState.SKIPPED)
         if o.job_error:
             account.fail(o.job_error)
-    _update_pages(ledger, [(o, row) for o, row in finished if o.facts is not None])
+    _update_pages(ledger, finished)
 
 
 def _finish_values(o: Finish, row: Any, now: int) -> dict[str, Any]:
@@ -108,35 +110,32 @@ def _finish_values(o: Finish, row: Any, now: int) -> dict[str, Any]:
     }
 
 
-_PAGE = (
-    update(pages)
-    .where(pages.c.domain_id == bindparam("domain"), pages.c.url_hash == bindparam("page"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in "last_task_id status_code crawled_at title content_hash etag last_modified".split()
-        }
-    )
-)
+_THIS_PAGE = update(pages).where(pages.c.domain_id == bindparam("domain"), pages.c.url_hash == bindparam("page"))
+_VISIT = ("last_task_id", "status_code", "crawled_at")
+_FACTS = ("title", "content_hash", "etag", "last_modified")
+_PAGE = _THIS_PAGE.values({name: bindparam(name) for name in (*_VISIT, *_FACTS)})
+_VISITED = _THIS_PAGE.values({name: bindparam(name) for name in _VISIT})
 
 
 def _update_pages(ledger: Ledger, finished: Iterable[tuple[Finish, Any]]) -> None:
-    values = [
-        {
-            "domain": o.work.job.domain.id,
-            "page": row.url_hash,
-            "last_task_id": row.id,
-            "status_code": o.fetched.status_code,
-            "crawled_at": ledger.now,
-            "title": o.facts.title if o.facts else None,
-            "content_hash": o.facts.content_hash if o.facts else None,
-            "etag": o.facts.etag if o.facts else None,
-            "last_modified": o.facts.last_modified if o.facts else None,
-        }
-        for o, row in sorted(finished, key=lambda pair: (pair[0].work.job.domain.id, pair[1].url_hash))
-    ]
-    if values:
-        ledger.conn.execute(_PAGE, values)
+    """What the pages are now; of one that has not been modified only when it was seen."""
+    ordered = sorted(finished, key=lambda pair: (pair[0].work.job.domain.id, pair[1].url_hash))
+    fetched = [_page_values(o, row, ledger.now) for o, row in ordered if o.facts is not None]
+    visited = [_page_values(o, row, ledger.now) for o, row in ordered if o.is_unmodified]
+    for statement, values in ((_PAGE, fetched), (_VISITED, visited)):
+        if values:
+            ledger.conn.execute(statement, values)
+
+
+def _page_values(o: Finish, row: Any, now: int) -> dict[str, Any]:
+    values = {
+        "domain": o.work.job.domain.id,
+        "page": row.url_hash,
+        "last_task_id": row.id,
+        "status_code": o.fetched.status_code,
+        "crawled_at": now,
+    }
+    return values | ({name: getattr(o.facts, name) for name in _FACTS} if o.facts is not None else {})
 
 
 _RECHECK = (
@@ -155,7 +154,7 @@ def _recheck(ledger: Ledger, rechecked: Sequence[tuple[Recheck, Any]]) -> None:
         values = [_finish_values(o.first, row, ledger.now) | {"at": o.at} for o, row in rechecked]
         unused = ("state", "completed_at")
         ledger.conn.execute(_RECHECK, [{k: v for k, v in value.items() if k not in unused} for value in values])
-        _update_pages(ledger, [(o.first, row) for o, row in rechecked if o.first.facts is not None])
+        _update_pages(ledger, [(o.first, row) for o, row in rechecked])
 
 
 _NOTE_FOUND = update(tasks).where(_T.id == bindparam("task")).values(links_found=bindparam("found"))

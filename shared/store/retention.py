@@ -5,7 +5,7 @@ from sqlalchemy import Connection, delete, select
 from shared import ids
 from shared.clock import SECOND
 from shared.states import JobState
-from shared.store import deliveries, idempotency, notes, schedule_runs, schedules
+from shared.store import deliveries, idempotency, notes, schedule_runs, schedules, validators
 from shared.store.analytics_tables import job_views
 from shared.store.engine import Store
 from shared.store.job_options import job_seeds
@@ -19,11 +19,13 @@ _ENDED = (JobState.CANCELLED, JobState.COMPLETED, JobState.FAILED)
 def apply(store: Store, now: int, days: int) -> int:
     """Deletes jobs that ended over `days` ago (0: none); how many.
 
-    Idempotency keys go after a day, deliveries of webhooks after 30 days, the record of a schedule's runs after 90.
+    Idempotency keys go after a day, deliveries of webhooks after 30 days, the record of a schedule's runs after 90,
+    validators of pages when they are too old to be used.
     """
     idempotency.purge(store, now)
     deliveries.purge(store, now)
     schedule_runs.purge(store, now)
+    validators.purge(store, now)
     if not days:
         return 0
     query = select(jobs.c.id).where(jobs.c.state.in_(_ENDED), jobs.c.completed_at < now - days * DAY)

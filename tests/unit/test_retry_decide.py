@@ -28,7 +28,7 @@ def after(seconds: float, reason: str) -> RetryAt:
 
 TABLE: list[tuple[Outcome, int, Decision]] = [
     (Answer(200), 1, Done()),
-    (Answer(304), 3, Done()),
+    (Answer(304), 1, Failed("HTTP 304, although the page itself was asked for")),
     (Answer(301), 1, Done()),
     (Answer(404), 1, Failed("HTTP 404")),
     (Answer(410, "5"), 1, Failed("HTTP 410")),

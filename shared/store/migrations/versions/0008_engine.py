@@ -29,9 +29,23 @@ def upgrade() -> None:
         sa.Column("hops", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("task_id"),
     )
+    op.create_table(
+        "page_validators",
+        sa.Column("domain_id", _BIG, autoincrement=False, nullable=False),
+        sa.Column("url_hash", _BIG, autoincrement=False, nullable=False),
+        sa.Column("key", _BIG, nullable=False),
+        sa.Column("etag", sa.Text()),
+        sa.Column("last_modified", sa.Text()),
+        sa.Column("content_type", sa.Text()),
+        sa.Column("links", sa.LargeBinary(), nullable=False),
+        sa.Column("kept_at", _BIG, nullable=False),
+        sa.PrimaryKeyConstraint("domain_id", "url_hash"),
+    )
+    op.create_index("page_validators_age", "page_validators", ["kept_at"])
 
 
 def downgrade() -> None:
     """Takes the change back."""
+    op.drop_table("page_validators")
     op.drop_table("task_redirects")
     op.drop_table("job_warnings")
