@@ -1,17 +1,14 @@
 """`analytics`: page views of a domain from Google Analytics 4."""
 
 import json
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
-from api.cli.client import Client
-from api.cli.home import connect
-from api.cli.text import echo, echo_json, table
+from api.cli.shapes import Answer, said
+from api.cli.text import table
+from api.cli.verbs import Given, Verb, add_verbs
 from shared.errors import SettingsError
-from shared.settings import Settings
-
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
 
 
 @click.group("analytics")
@@ -19,63 +16,17 @@ def analytics_command() -> None:
     """Connect a domain to Google Analytics 4, for page views."""
 
 
-@analytics_command.command("set")
-@click.argument("domain")
-@click.option("--property", "property_id", required=True, help="The property's number.")
-@click.option("--key", type=click.File(), required=True, help="JSON key file of the service account; - reads stdin.")
-@_JSON
-def set_analytics(domain: str, property_id: str, key: TextIO, as_json: bool) -> None:
-    """Connect DOMAIN to a property, and ask for its page views."""
+def _account(given: Given) -> Given:
+    key = given.pop("key")
     try:
-        account = json.load(key)
+        return {**given, "serviceAccount": json.load(key)}
     except ValueError:
         raise SettingsError(f"{key.name} is not a JSON key file") from None
-    client, path = _at(domain)
-    _show(client.put(path, {"propertyId": property_id, "serviceAccount": account}), as_json)
 
 
-@analytics_command.command("show")
-@click.argument("domain")
-@_JSON
-def show(domain: str, as_json: bool) -> None:
-    """Show how DOMAIN's page views stand."""
-    client, path = _at(domain)
-    _show(client.get(path), as_json)
-
-
-@analytics_command.command("refresh")
-@click.argument("domain")
-@_JSON
-def refresh(domain: str, as_json: bool) -> None:
-    """Ask for DOMAIN's page views now."""
-    client, path = _at(domain)
-    _show(client.post(f"{path}/refresh"), as_json)
-
-
-@analytics_command.command("remove")
-@click.argument("domain")
-def remove(domain: str) -> None:
-    """Forget DOMAIN's key and figures."""
-    client, path = _at(domain)
-    client.delete(path)
-    echo(f"removed the page views of {domain}")
-
-
-def _at(domain: str) -> tuple[Client, str]:
-    client = connect(Settings.from_env())
-    return client, f"/api/domains/{client.domain_id(domain)}/analytics"
-
-
-def _show(answer: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        echo_json(answer)
-        return
-    for line in analytics_lines(answer["data"]):
-        echo(line)
-
-
-def analytics_lines(found: dict[str, Any]) -> list[str]:
+def analytics_lines(answer: Answer) -> list[str]:
     """One line a fact."""
+    found: dict[str, Any] = answer["data"]
     rows = [
         ["property", found["propertyId"]],
         ["account", found["clientEmail"]],
@@ -86,3 +37,25 @@ def analytics_lines(found: dict[str, Any]) -> list[str]:
     ]
     left = [[q["name"], f"{q['remaining']} left"] for q in found["quota"]]
     return table(rows + left, indent="")
+
+
+_AT = "/api/domains/<id>/analytics"
+add_verbs(
+    analytics_command,
+    Verb(
+        "set",
+        f"PUT {_AT}",
+        "Connect a domain to a property, and ask for its page views.",
+        analytics_lines,
+        (
+            click.option("--property", "propertyId", required=True, help="The property's number."),
+            click.option(
+                "--key", type=click.File(), required=True, help="JSON key file of the service account; - reads stdin."
+            ),
+        ),
+        build=_account,
+    ),
+    Verb("show", f"GET {_AT}", "Show how a domain's page views stand.", analytics_lines),
+    Verb("refresh", f"POST {_AT}/refresh", "Ask for a domain's page views now.", analytics_lines),
+    Verb("remove", f"DELETE {_AT}", "Forget a domain's key and figures.", said("removed the page views of {domainId}")),
+)

@@ -11,6 +11,7 @@ import click
 from api.cli.crawl import own_system
 from api.cli.crawling import Order, perform
 from api.cli.demo_site import BROKEN, PAGES, DemoSite
+from api.cli.ending import Ending
 from api.cli.text import echo
 from shared.settings import Settings
 
@@ -24,7 +25,7 @@ def demo_command(ctx: click.Context, csv_file: Path | None, as_json: bool) -> No
     settings = Settings.from_env()
     with DemoSite() as site, _throw_away(settings) as own:
         echo(f"a site of {PAGES} pages, {BROKEN} links into the void, one slow page: {site.url}", err=as_json)
-        order = Order(site.url, csv=csv_file, as_json=as_json)
+        order = Order(site.url, ending=Ending(csv=csv_file, as_json=as_json))
         with own_system(own, order) as client:
             status = perform(client, order)
     ctx.exit(status)

@@ -1,11 +1,11 @@
 """`keys`: API keys, straight in the database."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from api.cli.processes import migrate
-from api.cli.text import echo, table
+from api.cli.text import echo, echo_json, table
 from shared.clock import SECOND, iso, now_us
 from shared.errors import NotFound
 from shared.models import ApiKey
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SCOPES = ("read", "write", "admin")
 DAY = 86_400 * SECOND
+
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 def _store() -> "Store":
@@ -34,23 +36,47 @@ def keys_command() -> None:
 @click.option("--org", help="Organisation; default: the first one.")
 @click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, help="Default: read and write.")
 @click.option("--expires-in", type=click.IntRange(1), metavar="DAYS", help="Default: never.")
-def create(name: str, org: str | None, scopes: tuple[str, ...], expires_in: int | None) -> None:
+@_AS_JSON
+def create(name: str, org: str | None, scopes: tuple[str, ...], expires_in: int | None, as_json: bool) -> None:
     """Create a key and show it, once."""
     from shared.store import keys
 
     expires_at = None if expires_in is None else now_us() + expires_in * DAY
     key, secret = keys.create(_store(), org, name, frozenset(scopes or ("read", "write")), expires_at)
+    if as_json:
+        echo_json({"data": _shown(key) | {"secret": secret}})
+        return
     echo(secret)
     echo(f"key {key.id} ({', '.join(sorted(key.scopes))}): store it now, it is not shown again", err=True)
 
 
 @keys_command.command("list")
-def list_keys() -> None:
+@_AS_JSON
+def list_keys(as_json: bool) -> None:
     """List all keys, without their secrets."""
     from shared.store import keys
 
-    for line in key_lines(list(keys.list_all(_store()))):
+    found = list(keys.list_all(_store()))
+    if as_json:
+        echo_json({"data": [_shown(key) for key in found]})
+        return
+    for line in key_lines(found):
         echo(line)
+
+
+def _shown(key: ApiKey) -> dict[str, Any]:
+    """In the manner of the `/api` family, which has no keys."""
+    return {
+        "id": key.id,
+        "prefix": key.prefix,
+        "name": key.name,
+        "organisation": key.organisation,
+        "scopes": sorted(key.scopes),
+        "createdAt": iso(key.created_at),
+        "lastUsedAt": iso(key.last_used_at),
+        "expiresAt": iso(key.expires_at),
+        "revokedAt": iso(key.revoked_at),
+    }
 
 
 def key_lines(found: list[ApiKey]) -> list[str]:

@@ -1,11 +1,13 @@
 """How far a crawl is, for a terminal and for a pipe."""
 
+import sys
 import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from api.cli.text import echo, span
+from shared.relay import plain
 
 RATE_WINDOW = 10.0
 LINE_SECONDS = 2.0
@@ -59,6 +61,9 @@ class Show(Protocol):
     def update(self, progress: Progress) -> None:
         """Shows the newest state."""
 
+    def tell(self, line: str) -> None:
+        """Shows a line that stays."""
+
     def close(self) -> None:
         """Leaves the terminal as it was."""
 
@@ -78,6 +83,10 @@ class Lines:
         if state != self._last and now >= self._next:
             echo(progress.line(), err=self._err)
             self._last, self._next = state, now + LINE_SECONDS
+
+    def tell(self, line: str) -> None:
+        """Prints it."""
+        echo(line, err=self._err)
 
     def close(self) -> None:
         """Nothing to tidy."""
@@ -101,11 +110,15 @@ class Bar:
         total = progress.total or None
         self._bar.update(self._task, description=progress.line(), total=total, completed=progress.done)
 
+    def tell(self, line: str) -> None:
+        """Prints it above the bar."""
+        self._bar.console.print(plain(line), markup=False, highlight=False, emoji=False, soft_wrap=True)
+
     def close(self) -> None:
         """Takes the bar away."""
         self._bar.stop()
 
 
-def make_show(*, err: bool, terminal: bool) -> Show:
+def make_show(*, err: bool) -> Show:
     """A bar on a terminal, lines in a pipe; `err`: on stderr."""
-    return Bar(err=err) if terminal else Lines(err=err)
+    return Bar(err=err) if (sys.stderr if err else sys.stdout).isatty() else Lines(err=err)

@@ -1,14 +1,17 @@
-"""The options of `crawlyard crawl` that say what a crawl takes and leaves, and as whom it comes."""
+"""The options of a crawl: how much of a site, what it takes and leaves, and as whom it comes."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, TextIO, TypeVar
+from collections.abc import Iterator
+from typing import Any, TextIO
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 _RULE = "glob on path and query (/blog/*, *.pdf), or re: and an expression; may be repeated."
-_OPTIONS = (
+#: as decorators, in the order of `--help`
+crawl_options = (
+    click.option("--max-pages", type=click.IntRange(0), help="Stop after this many pages; 0: no limit."),
+    click.option("--concurrency", type=click.IntRange(1, 100), help="Requests at the same time."),
+    click.option("--no-sitemap", is_flag=True, help="Do not read sitemaps."),
+    click.option("--links/--no-links", default=None, help="Follow links; default: yes, but not with --urls."),
     click.option("--include", multiple=True, metavar="RULE", help=f"Crawl only what matches: {_RULE}"),
     click.option("--exclude", multiple=True, metavar="RULE", help=f"Never crawl what matches: {_RULE}"),
     click.option("--max-depth", type=click.IntRange(0, 1000), help="Most links from the start to a page."),
@@ -22,19 +25,18 @@ _OPTIONS = (
     click.option("--header", multiple=True, metavar="'NAME: VALUE'", help="Send this header; may be repeated."),
     click.option("--cookie", multiple=True, metavar="NAME=VALUE", help="Send this cookie; may be repeated."),
     click.option("--auth", metavar="USER[:PASSWORD]", help="Basic authentication; without a password asks for it."),
+    click.option("--ignore-robots", is_flag=True, help="Do not obey robots.txt; needs an admin key."),
 )
 
 
-def scope_options(command: F) -> F:
-    """Adds the options to a command, which gets them by name."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-def scope_body(given: dict[str, Any]) -> dict[str, Any]:
+def crawl_body(given: dict[str, Any]) -> dict[str, Any]:
     """The fields of `POST /v1/jobs` for what was typed. Raises click.BadParameter."""
     fields = {
+        "max_pages": given["max_pages"],
+        "concurrency": given["concurrency"],
+        "use_sitemap": False if given["no_sitemap"] else None,
+        "find_links": given["links"],
+        "respect_robots": False if given["ignore_robots"] else None,
         "include": list(given["include"]),
         "exclude": list(given["exclude"]),
         "max_depth": given["max_depth"],

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from shared.relay import plain
+from shared.relay import CONTROLS, plain
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -32,11 +32,21 @@ def echo_json(document: Mapping[str, Any] | Sequence[Any]) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=True))
 
 
-def table(rows: Sequence[Sequence[object]], indent: str = "  ") -> list[str]:
+def csv_line(line: str) -> str:
+    """A line of the API's CSV as it is, without the control characters of crawled sites."""
+    return plain(line) + ("\r" if line.endswith("\r") else "")
+
+
+def json_line(line: str) -> str:
+    """A line of JSON that says the same without control characters."""
+    return CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+
+
+def table(rows: Sequence[Sequence[object]], indent: str = "  ", head: Sequence[str] = ()) -> list[str]:
     """Aligned columns: numbers to the right, text to the left, the last column as long as it is."""
-    cells = [[_show(value) for value in row] for row in rows]
+    cells = [*([list(head)] if head else []), *([_show(value) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    numeric = [all(isinstance(v, int | float) for v in column) for column in zip(*rows, strict=True)]
+    numeric = [all(isinstance(v, int | float | None) for v in column) for column in zip(*rows, strict=True)]
     lines = []
     for row in cells:
         aligned = [t.rjust(w) if n else t.ljust(w) for t, w, n in zip(row, widths, numeric, strict=True)]
@@ -45,6 +55,8 @@ def table(rows: Sequence[Sequence[object]], indent: str = "  ") -> list[str]:
 
 
 def _show(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "-" if value is None else plain(str(value))
 
 

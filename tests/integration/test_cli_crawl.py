@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from api.cli import crawling
+from api.cli import crawling, following
 from api.cli.root import cli
 from tests.stub_api import StubApi
 
@@ -29,7 +29,7 @@ def job(status: str, error: str | None = None) -> dict[str, Any]:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubApi]:
-    monkeypatch.setattr(crawling, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(following, "POLL_SECONDS", 0.01)
     routes = {
         "POST /v1/jobs": lambda query, body: (201, job("created")),
         "GET /v1/jobs/j1": lambda query, body: (200, job("completed")),
@@ -175,5 +175,5 @@ def test_jobs_and_stats_show_what_the_api_says(api: StubApi, monkeypatch: pytest
     listed = {**job("running"), "domain": "x\x1b[2J", "created_at": "2026-01-01T00:00:00Z"}
     api.routes["GET /v1/jobs"] = lambda query, body: (200, {"jobs": [listed]})
     api.routes["GET /api/jobs/stats"] = lambda query, body: (200, {"data": {"waiting": 5, "active": 2}})
-    assert "j1  x[2J  running  450/450" in CliRunner().invoke(cli, ["jobs", "--status", "running"]).stdout
+    assert "j1  x[2J    running  450/450" in CliRunner().invoke(cli, ["jobs", "--status", "running"]).stdout
     assert CliRunner().invoke(cli, ["stats"]).stdout.startswith("waiting    5\nactive     2\n")

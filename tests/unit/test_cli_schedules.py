@@ -18,14 +18,15 @@ def run(api: StubApi, *arguments: str) -> Result:
 
 
 def paged(query: dict[str, str], _body: Any) -> tuple[int, Any]:
-    count = 100 if query["page"] == "1" else 7
-    return 200, {"data": [SCHEDULE] * count, "meta": {"total": 107, "page": 1, "pageSize": 100}}
+    count = int(query["limit"]) if query.get("page", "1") == "1" else 7
+    return 200, {"data": [SCHEDULE] * count, "meta": {"total": 107, "page": 1, "pageSize": count}}
 
 
-def test_all_pages_are_listed() -> None:
+def test_a_page_is_listed_and_how_many_there_are() -> None:
     with StubApi({"GET /api/schedules": paged}) as api:
-        lines = run(api, "list").output.splitlines()
-    assert len(lines) == 108
+        lines = run(api, "list", "--limit", "100").output.splitlines()
+        assert len(run(api, "list", "--limit", "100", "--page", "2").output.splitlines()) == 9
+    assert (len(lines), lines[-1]) == (102, "100 of 107; see --limit and --page")
     assert "30 2 * * * (Europe/Berlin)  2024-03-30T02:30:00+01:00" in lines[1]
 
 
@@ -60,12 +61,12 @@ def test_a_refusal_is_one_line(status: int, code: int) -> None:
 
 
 def test_a_schedule_is_shown_with_all_that_is_known() -> None:
-    shown = "\n".join(detail_lines(SCHEDULE | {"lastError": "it was refused"}))
+    shown = "\n".join(detail_lines({"data": SCHEDULE | {"lastError": "it was refused"}}))
     assert all(text in shown for text in (*SCHEDULE["nextRuns"], SCHEDULE["lastJobId"], "it was refused", "max_pages"))
 
 
 def test_an_interval_and_a_pause_are_shown() -> None:
     every = SCHEDULE | {"cron": None, "intervalHours": 6, "paused": True}
-    assert "every 6 h" in schedule_lines([every])[1]
-    assert "paused" in schedule_lines([every])[1]
-    assert schedule_lines([]) == ["No schedules."]
+    assert "every 6 h" in schedule_lines({"data": [every]})[1]
+    assert "paused" in schedule_lines({"data": [every]})[1]
+    assert schedule_lines({"data": []}) == ["No schedules."]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from api.cli.progress import Meter, Progress
-from api.cli.report import COLUMNS, Report, render, write_csv
+from api.cli.summary import COLUMNS, Report, render, write_csv
 from api.cli.text import cell, size, span, table
 from shared.errors import CrawlyardError
 
@@ -75,7 +75,7 @@ def test_the_summary_names_status_codes_slowest_and_broken() -> None:
     broken = [{"status_code": 404, "url": "https://x/a", "source_url": "https://x/"}] * 10
     slow = [{"response_time": 90, "status_code": 200, "url": "https://x/"}]
     summary = {"total_tasks": 12, "performance": performance, **counts}
-    text = "\n".join(render(Report({"domain": "x", "status": "completed"}, summary, slow, broken), 3.0))
+    text = "\n".join(render(Report({"domain": "x", "status": "completed"}, summary, slow, broken)))
     for part in (
         "200: 1, 404: 11",
         "50% hits",
