@@ -74,6 +74,18 @@ def cancel_job(call: Call, _given: NoBody) -> Answer:
     return Answer(_one(call, cases.cancel(call.store, call.queue, call.organisation_id, job.id)))
 
 
+def pause_job(call: Call, _given: NoBody) -> Answer:
+    """Starts nothing more of a crawl job; what runs is put back and runs again later, without an attempt."""
+    job = lookup.job(call, call.path["job_id"])
+    return Answer(_one(call, cases.pause(call.store, call.queue, call.organisation_id, job.id)))
+
+
+def resume_job(call: Call, _given: NoBody) -> Answer:
+    """Lets a paused crawl job go on."""
+    job = lookup.job(call, call.path["job_id"])
+    return Answer(_one(call, cases.resume(call.store, call.queue, call.organisation_id, job.id)))
+
+
 def delete_job(call: Call, _given: NoQuery) -> Answer:
     """The same as cancel."""
     return cancel_job(call, NoBody())
@@ -110,6 +122,8 @@ def job_result(job: Job, known: Progress | None, included: frozenset[str]) -> Jo
         extra["progress"] = progress_result(known)
     if known is not None and "stats" in included:
         extra["stats"] = _stats(known)
+    if job.paused_at is not None:
+        extra["paused_at"] = iso(job.paused_at)
     if "domain" in included:
         extra["domain_info"] = _domain(job)
     return JobResult(

@@ -14,12 +14,12 @@ def list_queues(call: Call, _given: NoQuery) -> Answer:
 
 def pause_queue(call: Call, _given: NoBody) -> Answer:
     """From now on workers take nothing from this queue."""
-    return Answer(Data[QueueResult](data=_queue(queue_ops.pause(call.queue, call.path["name"]))))
+    return Answer(Data[QueueResult](data=_queue(queue_ops.pause(call.store, call.queue, call.path["name"]))))
 
 
 def resume_queue(call: Call, _given: NoBody) -> Answer:
     """Workers take from this queue again."""
-    return Answer(Data[QueueResult](data=_queue(queue_ops.resume(call.queue, call.path["name"]))))
+    return Answer(Data[QueueResult](data=_queue(queue_ops.resume(call.store, call.queue, call.path["name"]))))
 
 
 def list_workers(call: Call, _given: NoQuery) -> Answer:

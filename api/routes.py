@@ -129,6 +129,8 @@ ROUTES: tuple[Route, ...] = (
     _get("/v1/jobs/<job_id>/events", job_events.watch_job, None, "Watch a crawl job", also=("text/event-stream",)),
     _delete("/v1/jobs/<job_id>", jobs.delete_job, JobResult, "Cancel a crawl job"),
     _post("/v1/jobs/<job_id>/cancel", jobs.cancel_job, NoBody, JobResult, "Cancel a crawl job"),
+    _post("/v1/jobs/<job_id>/pause", jobs.pause_job, NoBody, JobResult, "Pause a crawl job"),
+    _post("/v1/jobs/<job_id>/resume", jobs.resume_job, NoBody, JobResult, "Let a paused crawl job go on"),
     _get("/v1/jobs/<job_id>/tasks", tasks.list_tasks, TaskList, "List the tasks of a job", given=ListTasks),
     _get("/v1/jobs/<job_id>/export", export.export_tasks, Export, "Export tasks", given=ExportQuery, also=_EXPORTS),
     _get(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scheduler.reconcile import reconcile
-from shared import analytics, schedules
+from shared import analytics, queue_ops, schedules
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
 from shared.measures import STEPS, Measures
@@ -147,6 +147,7 @@ def steps(store: Store, queue: TaskQueue, retention_days: int) -> list[Step]:
     """What the scheduler does beside cron. Jobs that ended longer ago than `retention_days` are deleted; 0: never."""
     return [
         Step("due", 0.5, lambda: move_due(store, queue)),
+        Step("pauses", 1.0, lambda: queue_ops.apply_pauses(store, queue)),
         Step("deliveries", 1.0, lambda: dispatch_deliveries(store, queue)),
         Step("recover", 2.0, Recovery(store, queue)),
         Step("delayed", 15.0, lambda: remember_delayed(store, queue)),

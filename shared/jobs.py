@@ -13,7 +13,7 @@ from shared.models import Job, JobOptions
 from shared.queue import TaskQueue
 from shared.stages import Dispatch
 from shared.states import JobMode, TaskKind
-from shared.store import Store, jobs, tasks
+from shared.store import Store, jobs, pauses, tasks
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,29 @@ def cancel(store: Store, queue: TaskQueue, organisation_id: int, job_no: int) ->
     except QueueUnavailable:
         # nothing of a cancelled job is admitted any more; what Redis still holds is dropped when taken
         log.warning("job %s cancelled while Redis is away", job_no)
+    return jobs.get(store, job_no, organisation_id)
+
+
+def pause(store: Store, queue: TaskQueue, organisation_id: int, job_no: int) -> Job:
+    """Stops a job in the record, then takes its tasks out of Redis. Raises NotFound, Conflict."""
+    jobs.get(store, job_no, organisation_id)
+    held = pauses.pause_job(store, job_no, now_us())
+    try:
+        queue.remove(held)
+    except QueueUnavailable:
+        # nothing of a paused job is admitted; what Redis still holds is dropped when taken
+        log.warning("job %s paused while Redis is away", job_no)
+    return jobs.get(store, job_no, organisation_id)
+
+
+def resume(store: Store, queue: TaskQueue, organisation_id: int, job_no: int) -> Job:
+    """Lets a paused job go on. Raises NotFound, Conflict."""
+    jobs.get(store, job_no, organisation_id)
+    claimed = pauses.resume_job(store, job_no, now_us())
+    try:
+        queue.enqueue(claimed)
+    except QueueUnavailable:
+        log.warning("job %s resumed while Redis is away: the sweep will enqueue its tasks", job_no)
     return jobs.get(store, job_no, organisation_id)
 
 

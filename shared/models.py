@@ -112,6 +112,8 @@ class Job:
     started_at: int | None
     completed_at: int | None
     cancelled_at: int | None
+    #: since when nothing of it is started, while it is paused
+    paused_at: int | None = None
 
     @property
     def ms(self) -> int:

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 
 from rq.defaults import RQ_KEY_PREFIX
 
+from shared.clock import now_us
 from shared.errors import NotFound
 from shared.queue import ALL_QUEUES, PAUSED_KEY, TaskQueue, redis_errors
+from shared.store import Store, pauses
 
 _REGISTRIES = ("wip", "finished", "failed", "scheduled")
 
@@ -79,20 +81,36 @@ def oldest_ages(queue: TaskQueue) -> dict[str, float]:
     return ages
 
 
-def pause(queue: TaskQueue, name: str) -> QueueInfo:
-    """From now on workers take nothing from this queue. Raises NotFound, QueueUnavailable."""
+def pause(store: Store, queue: TaskQueue, name: str) -> QueueInfo:
+    """From now on workers take nothing from this queue. Raises NotFound, QueueUnavailable, StoreUnavailable."""
     _require_known(name)
-    with redis_errors():
-        queue.redis.sadd(PAUSED_KEY, name)
+    queue.ping()  # first: a client that is told 503 knows that nothing was recorded
+    pauses.pause_queue(store, name, now_us())
+    apply_pauses(store, queue)
     return _one(queue, name)
 
 
-def resume(queue: TaskQueue, name: str) -> QueueInfo:
-    """Workers take from this queue again. Raises NotFound, QueueUnavailable."""
+def resume(store: Store, queue: TaskQueue, name: str) -> QueueInfo:
+    """Workers take from this queue again. Raises NotFound, QueueUnavailable, StoreUnavailable."""
     _require_known(name)
-    with redis_errors():
-        queue.redis.srem(PAUSED_KEY, name)
+    queue.ping()
+    pauses.resume_queue(store, name)
+    apply_pauses(store, queue)
     return _one(queue, name)
+
+
+def apply_pauses(store: Store, queue: TaskQueue) -> None:
+    """Tells Redis, where workers look, which queues the record says are paused. Raises QueueUnavailable."""
+    wanted = pauses.queues(store)
+    with redis_errors():
+        known = {_text(name) for name in queue.redis.smembers(PAUSED_KEY)}
+        if wanted != known:
+            with queue.redis.pipeline(transaction=True) as pipe:
+                for name in wanted - known:
+                    pipe.sadd(PAUSED_KEY, name)
+                for name in known - wanted:
+                    pipe.srem(PAUSED_KEY, name)
+                pipe.execute()
 
 
 def workers(queue: TaskQueue) -> list[WorkerInfo]:

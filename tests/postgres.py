@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from itertools import count
+from pathlib import Path
 
 import psycopg
 
@@ -27,8 +28,9 @@ def find_binaries() -> str | None:
 class PostgresServer:
     """One server with many databases."""
 
-    def __init__(self, binaries: str) -> None:
-        self._folder = tempfile.mkdtemp(prefix="crawlyard-pg-", dir="/tmp")
+    def __init__(self, binaries: str, folder: Path | None = None) -> None:
+        """With its data in a folder, or in a temporary one."""
+        self._folder = tempfile.mkdtemp(prefix="crawlyard-pg-", dir=folder or "/tmp")
         self._numbers = count(1)
         # PostgreSQL refuses to run as root; setpriv also ends it with us.
         self._prefix = ["setpriv", "--pdeathsig", "KILL"]

@@ -16,6 +16,7 @@ class Halt(Enum):
     """Why a running task is to stop at its next step."""
 
     CANCELLED = "its job was cancelled"
+    PAUSED = "its job was paused"
     STOPPING = "its worker is stopping"
     STOPPED = "stopped by an operator"
 
@@ -89,12 +90,12 @@ class Executions:
         """The admitted tasks among them."""
         return [r.work for r in self.all() if r.work is not None]
 
-    def halt_jobs(self, job_nos: Iterable[int]) -> None:
-        """Stops the tasks of cancelled jobs at their next step."""
+    def halt_jobs(self, job_nos: Iterable[int], why: Halt) -> None:
+        """Stops the tasks of jobs at their next step."""
         gone = set(job_nos)
         for running in self.all():
             if running.work is not None and running.work.job.id in gone:
-                running.halt = running.halt or Halt.CANCELLED
+                running.halt = running.halt or why
 
     def halt_all(self) -> None:
         """Stops all tasks at their next step, to be put back."""

@@ -15,9 +15,8 @@ from rq.worker_registration import register
 
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
-from shared.states import JobState
 from shared.store import Store, jobs, sweep
-from workers.executions import Executions, Running
+from workers.executions import Executions, Halt, Running
 
 if TYPE_CHECKING:
     from redis.client import Pipeline
@@ -100,5 +99,6 @@ class Heartbeat:
     def _look_for_cancelled(self) -> None:
         job_nos = {work.job.id for work in self._executions.works()}
         if self._store is not None and job_nos:
-            states = jobs.states(self._store, job_nos)
-            self._executions.halt_jobs(n for n in job_nos if states.get(n) in (None, JobState.CANCELLED))
+            gone, paused = jobs.halted(self._store, job_nos)
+            self._executions.halt_jobs(gone, Halt.CANCELLED)
+            self._executions.halt_jobs(paused, Halt.PAUSED)

@@ -85,7 +85,7 @@ def _was_requeued() -> bool:
 
 def halted(halt: Halt | None, work: Work) -> Outcome | None:
     """What a task that was stopped on its way becomes; None: nothing, its job is over."""
-    if halt is Halt.STOPPING:
+    if halt in (Halt.STOPPING, Halt.PAUSED):
         return Release(work)
     if halt is Halt.STOPPED:
         return Finish(work, TaskState.FAILED, error=f"Stopped: {Halt.STOPPED.value}")

@@ -19,11 +19,11 @@ def show(call: Call) -> ResponseReturnValue:
 
 def pause(call: Call) -> ResponseReturnValue:
     """Workers take nothing more from the queue."""
-    queue_ops.pause(call.queue, call.path["name"])
+    queue_ops.pause(call.store, call.queue, call.path["name"])
     return redirect("/queues", 303)
 
 
 def resume(call: Call) -> ResponseReturnValue:
     """Workers take from the queue again."""
-    queue_ops.resume(call.queue, call.path["name"])
+    queue_ops.resume(call.store, call.queue, call.path["name"])
     return redirect("/queues", 303)

@@ -50,6 +50,7 @@ _PROGRESS = {"total_tasks": 100, "completed_tasks": 40, "failed_tasks": 2, "skip
 _NO_PROGRESS = {"total_tasks": 0, "completed_tasks": 0, "failed_tasks": 0, "skipped_tasks": 0, "percentage": 0.0}
 _STATS = {"avg_response_time": 182, "cache_hit_ratio": 0.75, "total_bytes": 1843200}
 _NO_STATS = {"avg_response_time": None, "cache_hit_ratio": None, "total_bytes": 0}
+_PAUSED = _CRAWL | {"paused_at": ENDED, "progress": _PROGRESS, "stats": _STATS}
 _STOPPED = _CRAWL | {"status": "cancelled", "cancelled_at": ENDED, "progress": _PROGRESS, "stats": _STATS}
 
 _BROKEN = {
@@ -157,6 +158,8 @@ ANSWERS: Mapping[str, Any] = {
     "get_job": _NARROW | {"progress": _PROGRESS, "stats": _STATS},
     "delete_job": _STOPPED,
     "cancel_job": _STOPPED,
+    "pause_job": _PAUSED,
+    "resume_job": _CRAWL | {"progress": _PROGRESS, "stats": _STATS},
     "list_tasks": _TASK_LIST,
     "export_tasks": _EXPORT,
     "get_task": _TASK_DEFINITION,

@@ -112,6 +112,9 @@ class JobRecord(Result):
 class JobResult(OptionsShown, JobRecord):
     """A crawl job."""
 
+    paused_at: Moment = Field(
+        default=None, validate_default=False, description="Only while the job is paused: since when"
+    )  # type: ignore[assignment]
     progress: ProgressResult = Field(default=None, validate_default=False)  # type: ignore[assignment]
     stats: StatsResult = Field(default=None, validate_default=False)  # type: ignore[assignment]
     domain_info: DomainInfo = Field(default=None, validate_default=False)  # type: ignore[assignment]

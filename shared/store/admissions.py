@@ -34,15 +34,17 @@ def admit(ledger: Ledger, rows: dict[int, Any], admissions: Sequence[Admission],
     """Starts locked tasks, held until a moment; the work of each, None where there is nothing (more) to run."""
     requeued = [rows[a.task_id] for a in admissions if a.requeued and _has_failed(rows.get(a.task_id))]
     reopened = reopen_rows(ledger, requeued)
+    loaded = jobs.load(ledger.conn, {row.job_id for row in rows.values()})
     started: set[int] = set()
     for a in admissions:
         row = rows.get(a.task_id)
-        if row is not None and (row.state in (TaskState.QUEUED, TaskState.DELAYED) or row.id in reopened):
+        if row is None or loaded[row.job_id].paused_at is not None:
+            continue
+        if row.state in (TaskState.QUEUED, TaskState.DELAYED) or row.id in reopened:
             started.add(row.id)
     if started:
         ledger.conn.execute(_START, {"ids": sorted(started), "now": ledger.now, "until": until})
         _start_jobs(ledger, [rows[i] for i in started])
-    loaded = jobs.load(ledger.conn, {ids.job_of(i) for i in started})
     watched = _watched(ledger, [rows[i] for i in started], loaded)
     works: list[Work | None] = []
     for a in admissions:

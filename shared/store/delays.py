@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 
-from shared.stages import Delay
+from shared.stages import Delay, Work
 from shared.states import TaskKind, TaskState
 from shared.store.ledger import Ledger
 from shared.store.tables import IS_IN_FLIGHT, tasks
@@ -71,8 +71,12 @@ def _delay_values(o: Delay, row: Any, put_back: bool) -> dict[str, Any]:
     }
 
 
-def release(ledger: Ledger, released: Sequence[int]) -> None:
-    """Back to queued, as if never started; the worker puts the RQ job back to the front itself."""
+def release(ledger: Ledger, released: Sequence[Work]) -> set[int]:
+    """Back to queued, as if never started; the worker puts the RQ job back to the front itself.
+
+    Those of paused jobs, which are returned, it does not: the ledger delays them until the job goes on.
+    """
     if released:
-        back = update(tasks).where(_T.id.in_(sorted(released)))
+        back = update(tasks).where(_T.id.in_(sorted(work.id for work in released)))
         ledger.conn.execute(back.values(state=TaskState.QUEUED, queued_at=ledger.now, claimed_until=None))
+    return {work.id for work in released if ledger.account(work.job.id).is_paused}

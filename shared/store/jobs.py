@@ -67,6 +67,7 @@ def _job(row: Any) -> Job:
         started_at=row.started_at,
         completed_at=row.completed_at,
         cancelled_at=row.cancelled_at,
+        paused_at=row.paused_at,
     )
 
 
@@ -79,11 +80,13 @@ def get(store: Store, job_no: int, organisation_id: int | None = None) -> Job:
     return job
 
 
-def states(store: Store, job_nos: Collection[int]) -> dict[int, JobState]:
-    """The states of jobs by number; missing ones are left out."""
-    query = select(jobs.c.id, jobs.c.state).where(jobs.c.id.in_(sorted(job_nos)))
+def halted(store: Store, job_nos: Collection[int]) -> tuple[set[int], set[int]]:
+    """Which of these jobs are cancelled or deleted, and which are paused."""
+    query = select(jobs.c.id, jobs.c.state, jobs.c.paused_at).where(jobs.c.id.in_(sorted(job_nos)))
     with store.read() as conn:
-        return {row.id: JobState(row.state) for row in conn.execute(query)}
+        rows = {row.id: row for row in conn.execute(query)}
+    gone = {n for n in job_nos if n not in rows or rows[n].state == JobState.CANCELLED}
+    return gone, {n for n in job_nos if n not in gone and rows[n].paused_at is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,9 @@ def _cancel(conn: Connection, job_no: int, now: int) -> list[Dispatch]:
         raise Conflict(f"The job is {job.state.name.lower()} and cannot be cancelled")
     if job.state in ACTIVE_JOB:
         conn.execute(
-            update(jobs).where(jobs.c.id == job_no).values(state=JobState.CANCELLED, cancelled_at=now, completed_at=now)
+            update(jobs)
+            .where(jobs.c.id == job_no)
+            .values(state=JobState.CANCELLED, cancelled_at=now, completed_at=now, paused_at=None)
         )
     conn.execute(update(job_state).where(job_state.c.job_id == job_no).values(window=0, discovering=0))
     held = _cancel_tasks(conn, job_no, now, IS_IN_FLIGHT)

@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Select, bindparam, func, select, update
 from shared.stages import Dispatch, Finish
 from shared.states import ACTIVE_JOB, JobState, TaskKind, TaskState
 from shared.store import counters, events, levels, notes
-from shared.store.tables import IS_PENDING, job_state, jobs, tasks
+from shared.store.tables import IS_IN_FLIGHT, IS_PENDING, job_state, jobs, tasks
 
 _LOCK = (
-    select(job_state, jobs.c.created_at, jobs.c.max_depth, jobs.c.origin)
+    select(job_state, jobs.c.created_at, jobs.c.max_depth, jobs.c.origin, jobs.c.paused_at)
     .join(jobs, jobs.c.id == job_state.c.job_id)
     .where(job_state.c.job_id.in_(bindparam("ids", expanding=True)))
     .order_by(job_state.c.job_id)
@@ -44,6 +44,12 @@ _CLAIM = (
     .where(tasks.c.id.in_(bindparam("ids", expanding=True)))
     .values(state=TaskState.QUEUED, queued_at=bindparam("now"))
 )
+#: what waits of a paused job: delayed, and due as soon as the job goes on
+_PARK = (
+    update(tasks)
+    .where(tasks.c.job_id == bindparam("job"), IS_IN_FLIGHT, tasks.c.state == TaskState.QUEUED)
+    .values(state=TaskState.DELAYED, next_attempt_at=bindparam("now"))
+)
 _SAVE = (
     update(job_state)
     .where(job_state.c.job_id == bindparam("job"))
@@ -65,6 +71,7 @@ class Account:
     discovering: int
     #: whether the job has a max_depth
     by_levels: bool = False
+    is_paused: bool = False
     tally: counters.Tally = field(default_factory=counters.Tally)
     #: why nothing of the job can be crawled
     error: str | None = None
@@ -148,6 +155,9 @@ class Ledger:
         return claimed
 
     def _claim(self, account: Account) -> list[Dispatch]:
+        if account.is_paused:
+            self.conn.execute(_PARK, {"job": account.job_id, "now": self.now})
+            return []
         room = min(account.window, account.n_open) - account.n_inflight
         if not self._crowded:
             return self._claim_from(_CLAIMABLE, account, {"k": room})
@@ -183,6 +193,8 @@ class Ledger:
             allowed = (*ACTIVE_JOB, JobState.COMPLETED, JobState.FAILED)
         if values:
             mine = update(jobs).where(jobs.c.id == account.job_id, jobs.c.state.in_(allowed))
+            if account.is_paused and values.get("completed_at"):
+                values["paused_at"] = None
             changed = self.conn.execute(mine.values(values)).rowcount
             if changed and values.get("completed_at"):
                 events.job_ended(self.conn, account.job_id, values["state"])
@@ -206,6 +218,7 @@ def _account(row: Any) -> Account:
         row.window,
         row.discovering,
         row.max_depth is not None,
+        row.paused_at is not None,
         known_origin=row.origin,
     )
 

@@ -25,7 +25,7 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     finish_rows(ledger, [(o, rows[o.work.id]) for o in finishes])
     _recheck(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Recheck)])
     put_back = delays.delay(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Delay)])
-    delays.release(ledger, [o.work.id for o in live if isinstance(o, Release)])
+    put_back |= delays.release(ledger, [o.work for o in live if isinstance(o, Release)])
     ended = _first_requests(live)
     seen = [(o, rows[o.work.id]) for o in ended]
     changed = changes.record(ledger, seen)

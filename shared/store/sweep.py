@@ -22,6 +22,8 @@ _CHUNK = 1000
 _T = tasks.c
 #: no index fits it, so that SQLite takes the small partial one and not the primary key of all tasks
 _unindexed_id = _T.id + 0
+_PAUSED = select(jobs_table.c.id).where(jobs_table.c.paused_at.is_not(None))
+_IS_GOING = _T.job_id.not_in(_PAUSED)
 
 
 def due(store: Store, now: int) -> list[Dispatch]:
@@ -32,7 +34,7 @@ def due(store: Store, now: int) -> list[Dispatch]:
 def _due(conn: Connection, now: int) -> list[Dispatch]:
     ripe = (
         select(_T.id)
-        .where(IS_DELAYED, _T.next_attempt_at <= now)
+        .where(IS_DELAYED, _T.next_attempt_at <= now, _IS_GOING)
         .order_by(_T.next_attempt_at)
         .limit(_CHUNK)
         .with_for_update(skip_locked=True)
@@ -46,7 +48,8 @@ def _due(conn: Connection, now: int) -> list[Dispatch]:
 def has_due(store: Store, now: int) -> bool:
     """Whether any delayed task is due: a read, so that an idle scheduler writes nothing."""
     with store.read() as conn:
-        return conn.execute(select(_T.id).where(IS_DELAYED, _T.next_attempt_at <= now).limit(1)).first() is not None
+        ripe = select(_T.id).where(IS_DELAYED, _T.next_attempt_at <= now, _IS_GOING)
+        return conn.execute(ripe.limit(1)).first() is not None
 
 
 def expired(store: Store, now: int) -> list[Dispatch]:
@@ -72,7 +75,18 @@ def _expired(conn: Connection, now: int) -> list[Dispatch]:
         back = update(tasks).where(_T.id.in_(again))
         conn.execute(back.values(state=TaskState.QUEUED, queued_at=now, claimed_until=None, crashes=_T.crashes + 1))
     claimed = _fail_poison(conn, poison, now) if poison else []
-    return _dispatches(conn, again) + claimed
+    paused = _park(conn, {row.job_id for row in rows}, now)
+    return _dispatches(conn, [i for i in again if ids.job_of(i) not in paused]) + claimed
+
+
+def _park(conn: Connection, job_ids: set[int], now: int) -> set[int]:
+    """What was taken back of paused jobs waits until they go on; which of these jobs are paused."""
+    paused = set(conn.execute(_PAUSED.where(jobs_table.c.id.in_(sorted(job_ids)))).scalars()) if job_ids else set()
+    if paused:
+        ledger = Ledger(conn, now)
+        ledger.lock(paused)
+        ledger.close()
+    return paused
 
 
 def _fail_poison(conn: Connection, rows: Sequence[Any], now: int) -> list[Dispatch]:

@@ -23,6 +23,7 @@ metadata = MetaData()
 #: a 64-bit rowid on SQLite, bigint elsewhere
 Big = BigInteger().with_variant(Integer, "sqlite")
 Code = SmallInteger
+_PAUSED = "paused_at IS NOT NULL"
 
 organisations = Table(
     "organisations",
@@ -108,9 +109,12 @@ jobs = Table(
     Column("started_at", Big),
     Column("completed_at", Big),
     Column("cancelled_at", Big),
+    #: since when nothing of it is started; null: it is not paused
+    Column("paused_at", Big),
     Index("jobs_org", "organisation_id", "id"),
     Index("jobs_domain", "domain_id", "id"),
     Index("jobs_active", "id", sqlite_where=text("state IN (3, 5)"), postgresql_where=text("state IN (3, 5)")),
+    Index("jobs_paused", "id", sqlite_where=text(_PAUSED), postgresql_where=text(_PAUSED)),
     # a number is never given again: it is in task ids, and workers remember by it what a job has found
     sqlite_autoincrement=True,
 )

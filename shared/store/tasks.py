@@ -54,6 +54,8 @@ def promote(store: Store, organisation_id: int, task_id: int, now: int) -> Dispa
         row, job = _locked(conn, organisation_id, task_id)
         if row.state != TaskState.DELAYED:
             raise Conflict(f"The task is {_word(row)}, not delayed")
+        if job.paused_at is not None:
+            raise Conflict("The task's crawl is paused: resume it")
         _set(conn, row.id, state=TaskState.QUEUED, queued_at=now, next_attempt_at=None)
         return Dispatch(row.id, TaskKind(row.kind), job.ms)
 

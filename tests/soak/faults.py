@@ -4,16 +4,17 @@ import random
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 from tests.sentinels import SentinelRedis
+from tests.soak.disk import SmallDisk
 from tests.soak.fleet import Fleet, Member
 from tests.soak.services import Postgres, RedisServer, hold_write_lock, send
 
 #: after one of these a worker may have lost its lease without being dead
-OUTAGES = frozenset({"stop", "pg restart", "sqlite lock", "redis down"})
+OUTAGES = frozenset({"stop", "pg restart", "sqlite lock", "disk full"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,14 @@ class Target:
     redis: RedisServer | SentinelRedis
     postgres: Postgres | None
     #: the database file, when it is SQLite
-    sqlite: str | None
+    sqlite: Path | None
+    #: that of the database
+    disk: SmallDisk | None
+    #: what was done
+    events: list[Event]
     #: names of the faults to pick from; empty: all
     only: frozenset[str] = frozenset()
-    every: tuple[float, float] = (2.0, 6.0)
-    events: list[Event] = field(default_factory=list)
+    every: tuple[float, ...] = (2.0, 6.0)
 
 
 class Faults:
@@ -62,9 +66,11 @@ class Faults:
         kinds: dict[str, tuple[int, Callable[[], None]]] = {
             "kill worker": (5, self._kill_worker),
             "kill group": (1, self._kill_group),
-            "kill scheduler": (2, self._kill_scheduler),
+            "kill scheduler": (2, lambda: self._kill("scheduler")),
+            "kill api": (2, lambda: self._kill("api")),
             "deploy": (2, self._deploy),
             "stop": (3, self._stop),
+            "stop scheduler": (1, self._stop_scheduler),
             "redis term": (1, lambda: self._redis(signal.SIGTERM)),
             "redis kill": (2, lambda: self._redis(signal.SIGKILL)),
             "redis freeze": (1, self._freeze),
@@ -76,6 +82,8 @@ class Faults:
             kinds |= {"pg restart": (2, self._pg_restart), "pg cut": (2, self._pg_cut)}
         if self._t.sqlite is not None:
             kinds["sqlite lock"] = (2, self._hold)
+        if self._t.disk is not None:
+            kinds["disk full"] = (2, self._fill)
         return kinds
 
     def start(self) -> None:
@@ -88,10 +96,6 @@ class Faults:
         self._thread.join()
         for helper in self._helpers:
             helper.join()
-
-    def counts(self) -> "Counter[str]":
-        """How many of each."""
-        return Counter(event.name for event in self._t.events)
 
     def _run(self) -> None:
         while not self._ended.wait(self._rng.uniform(*self._t.every)):
@@ -133,10 +137,10 @@ class Faults:
         member.kill()
         self._say("kill group", member.role.name)
 
-    def _kill_scheduler(self) -> None:
-        member = self._rng.choice(self._t.fleet.named("scheduler"))
-        member.kill()
-        self._say("kill scheduler", member.role.name)
+    def _kill(self, name: str) -> None:
+        member = self._rng.choice(self._t.fleet.named(name))
+        member.kill_all()
+        self._say(f"kill {name}", member.role.name)
 
     def _deploy(self) -> None:
         free = [m for m in self._t.fleet.members.values() if m.role.name not in self._busy]
@@ -146,10 +150,17 @@ class Faults:
 
     def _stop(self) -> None:
         member, pid = self._rng.choice(self._workers())
-        seconds = self._rng.uniform(5, 20)
+        seconds = self._rng.uniform(5, 25)
         send(pid, signal.SIGSTOP)
         self._say("stop", f"{member.role.name} pid {pid} for {seconds:.1f} s", seconds)
         self._lasting(f"stop {pid}", lambda: self._resume(pid, seconds))
+
+    def _stop_scheduler(self) -> None:
+        member = self._rng.choice([m for m in self._t.fleet.named("scheduler") if m.role.name not in self._busy])
+        pid, seconds = member.process.pid, self._rng.uniform(5, 25)
+        send(pid, signal.SIGSTOP)
+        self._say("stop scheduler", f"{member.role.name} for {seconds:.1f} s", seconds)
+        self._lasting(member.role.name, lambda: self._resume(pid, seconds))
 
     def _resume(self, pid: int, seconds: float) -> None:
         self._ended.wait(seconds)
@@ -194,4 +205,18 @@ class Faults:
     def _hold(self) -> None:
         seconds = self._rng.choice((2.0, self._rng.uniform(3, 14)))
         self._say("sqlite lock", f"for {seconds:.1f} s", seconds)
-        hold_write_lock(self._t.sqlite or "", seconds)
+        if self._t.sqlite is not None:
+            hold_write_lock(self._t.sqlite, seconds)
+
+    def _fill(self) -> None:
+        seconds = self._rng.uniform(2, 12)
+        self._say("disk full", f"for {seconds:.1f} s", seconds)
+        if self._t.disk is None:
+            return
+        try:
+            self._t.disk.fill()
+            self._ended.wait(seconds)
+        finally:
+            self._t.disk.free()
+        if self._t.postgres is not None:
+            self._t.postgres.revive()

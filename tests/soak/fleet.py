@@ -59,6 +59,11 @@ class Member:
         self.expected = True
         send(self.process.pid, signal.SIGKILL)
 
+    def kill_all(self) -> None:
+        """kill -9 of the process and all its children at once."""
+        self.expected = True
+        os.killpg(self.process.pid, signal.SIGKILL)
+
     def deploy(self) -> None:
         """SIGTERM, as a deploy sends it, and a new process when the old one has ended in time."""
         self.expected = True

@@ -62,11 +62,12 @@ class RedisServer:
 class Postgres(PostgresServer):
     """The tests' server, but with commits that survive its crash."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        """With its data in a folder, which may be on a disk of its own."""
         binaries = find_binaries()
         if binaries is None:
             raise SystemExit("PostgreSQL is not installed")
-        super().__init__(binaries)
+        super().__init__(binaries, folder)
         self._program = f"{binaries}/postgres"
         self.end()
         self.start()
@@ -79,6 +80,8 @@ class Postgres(PostgresServer):
             "max_connections": "200",
             # not `synchronous_commit`: what it has confirmed must be there after the crash of the server
             "fsync": "off",
+            # room for a crawl on a disk that is made to be filled
+            "max_wal_size": "64MB",
         }
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = [*self._prefix, self._program, "-D", f"{self._folder}/data", "-p", str(self.port), *flags]
@@ -94,6 +97,11 @@ class Postgres(PostgresServer):
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait()
 
+    def revive(self) -> None:
+        """Starts it again where it gave up: without room for its log it stops by itself."""
+        if self._has_ended():
+            self.start()
+
     def cut(self) -> int:
         """Ends all connections but ours; how many."""
         address = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
@@ -103,7 +111,7 @@ class Postgres(PostgresServer):
         return int(row[0]) if row else 0
 
 
-def hold_write_lock(path: str, seconds: float) -> None:
+def hold_write_lock(path: Path, seconds: float) -> None:
     """Holds SQLite's write lock, as a backup or a human with a shell would."""
     link = sqlite3.connect(path, isolation_level=None, timeout=30)
     try:

@@ -32,11 +32,16 @@ def is_flaky(i: int) -> bool:
     return i % 89 == 21
 
 
+def is_edited(i: int) -> bool:
+    """Whether page i reads differently in each version of the site."""
+    return i % 50 == 7
+
+
 class Pages:
     """What is served, how slowly, and the log."""
 
-    def __init__(self, pages: int, seed: int, log: TextIO) -> None:
-        self.pages, self.origin = pages, ""
+    def __init__(self, pages: int, seed: int, version: int, log: TextIO) -> None:
+        self.pages, self.version, self.origin = pages, version, ""
         self._log = log
         self._lock = threading.Lock()
         self._numbers = count(1)
@@ -89,16 +94,17 @@ class Pages:
         children = [i * _LINKS + k for k in range(1, _LINKS + 1)]  # a heap: every page has a parent
         targets = [j for j in children if j < self.pages] or [(i * 7 + k) % self.pages for k in range(_LINKS)]
         menu = "".join(f'<li><a href="{path_of(j)}">Page {j}</a></li>' for j in targets)
-        return f"<!doctype html><title>Page {i}</title><h1>Page {i}</h1><ul>{menu}</ul>"
+        text = f"<p>This is version {self.version}</p>" if is_edited(i) else ""
+        return f"<!doctype html><title>Page {i}</title><h1>Page {i}</h1>{text}<ul>{menu}</ul>"
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: Pages, port: int) -> None:
         self.pages = pages
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", port), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that are killed are the point."""
@@ -132,11 +138,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--pages", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--version", type=int, default=1)
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--log", type=Path, required=True)
     args = parser.parse_args()
     with args.log.open("w") as log:
-        pages = Pages(args.pages, args.seed, log)
-        server = _Server(pages)
+        pages = Pages(args.pages, args.seed, args.version, log)
+        server = _Server(pages, args.port)
         pages.origin = f"http://127.0.0.1:{server.server_address[1]}"
         print(server.server_address[1], flush=True)
         server.serve_forever()

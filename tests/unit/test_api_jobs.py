@@ -273,3 +273,19 @@ def test_ids_are_accepted_in_either_spelling(api: Api) -> None:
 )
 def test_a_malformed_or_unknown_id_is_not_found(api: Api, change: Any) -> None:
     assert api.get(f"/v1/jobs/{change(api.submit())}", 404)["code"] == "NOT_FOUND"
+
+
+def test_a_job_is_paused_and_goes_on(api: Api) -> None:
+    uid = api.crawl(["/", "/a"])
+    paused = api.post(f"/v1/jobs/{uid}/pause")
+    assert paused["paused_at"]
+    assert paused["status"] in ("created", "running")
+    assert api.post(f"/v1/jobs/{uid}/pause") == paused
+    assert "paused_at" not in api.post(f"/v1/jobs/{uid}/resume")
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_an_ended_job_can_be_neither_paused_nor_resumed(api: Api, verb: str) -> None:
+    uid = api.crawl(["/"])
+    api.post(f"/v1/jobs/{uid}/cancel")
+    assert api.post(f"/v1/jobs/{uid}/{verb}", expect=409)["code"] == "CONFLICT"
