@@ -10,6 +10,7 @@ from shared.stages import Work
 from shared.vault import NoSecretKey, SecretUnreadable
 from workers.errors import CredentialsUnreadable, RedirectRefused
 from workers.fetch import Guide, Response
+from workers.politeness import host_of
 from workers.runtime import Runtime
 from workers.turns import Turn
 
@@ -17,11 +18,42 @@ from workers.turns import Turn
 def fetch(ctx: Runtime, work: Work, url: str, turn: Turn, conditions: Mapping[str, str] | None = None) -> Response:
     """Fetches a URL for a task, as its job wants to be seen, each request in its turn. Raises FetchError.
 
-    `conditions` are sent to that URL alone, not to those that it redirects to.
+    RedirectRefused where rules or robots.txt keep us from a hop. `conditions` are sent to that URL alone, not to
+    those that it redirects to.
     """
     return ctx.fetcher.get(
-        url, headers=conditions, cancelled=turn.is_halted, guide=guide(ctx.settings, work), gate=turn
+        url, headers=conditions, cancelled=turn.is_halted, guide=guide(ctx.settings, work), gate=_Gate(ctx, work, turn)
     )
+
+
+class _Gate:
+    """Lets each request of a fetch go where robots.txt allows it, in its turn."""
+
+    def __init__(self, ctx: Runtime, work: Work, turn: Turn) -> None:
+        self._ctx, self._work, self._turn = ctx, work, turn
+
+    def __call__(self, url: str) -> None:
+        # the task's own URL was looked up before its turn came
+        if url != self._work.url and self._work.job.options.respect_robots:
+            self._turn.close()  # the hop before is over, and robots.txt may need its connection
+            self._check(url)
+        self._turn(url)
+
+    def _check(self, url: str) -> None:
+        origin, agent = urls.split(url)[0], self._work.job.options.user_agent
+        if is_on_its_hosts(self._work.job, url):
+            rules = self._ctx.robots.rules(origin, self._turn.is_halted, agent)
+            if rules.crawl_delay:
+                self._ctx.politeness.obey(host_of(url), rules.crawl_delay)
+        elif (known := self._ctx.robots.known(origin, agent)) is not None:
+            rules = known
+        else:
+            return  # a stranger's page, looked at once to see that the link is no broken one
+        if not rules.allows(url):
+            raise RedirectRefused(f"Leads to {url}, which robots.txt does not allow")
+
+    def close(self) -> None:
+        self._turn.close()
 
 
 def guide(settings: Settings, work: Work) -> Guide | None:

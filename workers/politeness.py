@@ -18,7 +18,8 @@ from shared import urls
 from shared.queue import redis_errors, script
 from workers.loads import HostLoads
 
-PENALTIES_KEY = "crawlyard:penalties"
+#: not `crawlyard:penalties`, whose three fields workers of the first version read while they are replaced
+PENALTIES_KEY = "crawlyard:host-penalties"
 #: seconds
 HALF_LIFE = 30.0
 FIRST_DELAY = 0.5

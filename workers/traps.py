@@ -9,8 +9,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from shared import urls
 from shared.stages import JobWarning, NewLink, Work
 from shared.states import WarningKind
+from workers.calendars import Calendars
 
 _MAX_SEGMENTS = 60
 #: times that one to three segments follow themselves, or the same parameter with the same value stands in a query
@@ -77,28 +79,32 @@ class Traps:
         self._lock = threading.Lock()
         self._sessions: OrderedDict[tuple[int, str], set[str]] = OrderedDict()
         self._deep: OrderedDict[tuple[int, str], set[str]] = OrderedDict()
+        self._calendars = Calendars()
 
     def sift(self, work: Work, links: Iterable[NewLink]) -> tuple[tuple[NewLink, ...], tuple[JobWarning, ...]]:
         """The new links of a page that are no trap, and a warning for each kind of those that are."""
         kept: list[NewLink] = []
         met: dict[str, int] = {}
+        source = shape(urls.split(work.url)[1])
         for link in links:
-            why = self._why(work, link.path)
+            why = self._why(work, link.path, source)
             if why is None:
                 kept.append(link)
             else:
                 met[why] = met.get(why, 0) + 1
         return tuple(kept), tuple(_warning(why, n) for why, n in met.items())
 
-    def _why(self, work: Work, path: str) -> str | None:
+    def _why(self, work: Work, path: str, source: str) -> str | None:
         found = endless(path)
         if found is not None:
             return f"{found}: {shape(path)}"
         if ("sid" in path or "sess" in path.lower()) and (bare := without_session(path)) is not None:
             return f"Session ids: {bare[:200]}" if self._is_over(self._sessions, work, bare, path, _SESSIONS) else None
+        kind = shape(path)
+        if _DIGITS.search(path) and self._calendars.is_beyond(work.job.id, kind, path, kind == source):
+            return f"Calendar without end: {kind}"
         if work.depth < DEEP:
             return None
-        kind = shape(path)
         return f"URLs without end: {kind}" if self._is_over(self._deep, work, kind, path, DEEP_URLS) else None
 
     def _is_over(

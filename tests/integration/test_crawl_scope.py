@@ -107,6 +107,28 @@ def test_a_site_behind_a_password_is_crawled_with_it(crawl: Crawls, web: Web) ->
     assert crawl.statuses(crawled) == {"/": "completed", "/inside": "completed"}
 
 
+def test_redirects_lead_nowhere_that_robots_txt_forbids(crawl: Crawls, web: Web) -> None:
+    robots = 200, {"Content-Type": "text/plain"}, b"User-agent: *\nDisallow: /private"
+    web.www.pages = {
+        "/": web.links("/near", "/far", "/open", "/away"),
+        "/near": redirect("/private/a"),
+        "/far": redirect(web.url("blog:/private/b")),
+        "/open": redirect(web.url("blog:/post")),
+        "/away": redirect(web.url("other:/private/c")),
+        "/robots.txt": robots,
+    }
+    web.blog.pages = {"/post": html("post"), "/robots.txt": robots}
+    web.other.pages = {"/private/c": html("a stranger's"), "/robots.txt": robots}
+    job = crawl.run(web.domain, use_sitemap=False)
+    reasons = {task["path"]: task["error"] for task in crawl.tasks(job)}
+    assert reasons["/near"] == f"Leads to {web.domain}/private/a, which robots.txt does not allow"
+    assert crawl.statuses(job)["/post"] == "completed"
+    assert "/private/a" not in web.www.paths()
+    assert sorted(set(web.blog.paths())) == ["/post", "/robots.txt"]
+    # what a single look at a link finds on a host that is no part of the crawl needs no file of rules
+    assert web.other.paths() == ["/private/c"]
+
+
 def test_rules_leave_out_what_is_found_and_never_ask_for_it(crawl: Crawls, web: Web) -> None:
     web.www.pages = {
         "/": web.links("/blog/1", "/blog/secret/1", "/shop", "/blog/out"),

@@ -50,7 +50,7 @@ class Deep:
     """A task so many links from the start."""
 
     def __init__(self, depth: int) -> None:
-        self.depth = depth
+        self.depth, self.url = depth, "http://e.com/"
         self.job = type("Job", (), {"id": 1})
 
 
