@@ -6,6 +6,7 @@ from collections.abc import Mapping
 #: the first pattern found in the upper-case header names the state
 _WORDS = (
     (re.compile("REFRESH_?MISS|EXPIRED"), "EXPIRED"),
+    (re.compile("REFRESH_?FAIL"), "STALE"),
     (re.compile("REFRESH|REVALIDATED"), "REVALIDATED"),
     (re.compile("STALE|UPDATING"), "STALE"),
     (re.compile("DYNAMIC|GENERATED"), "DYNAMIC"),
@@ -38,7 +39,8 @@ def _last(value: str) -> str:
 
 
 def _word(text: str) -> str | None:
-    text = text.upper().replace("-", "_")
+    # what follows is the name of a host, which may hold any word
+    text = text.upper().partition(" FROM ")[0].replace("-", "_")
     return next((status for pattern, status in _WORDS if pattern.search(text)), None)
 
 
