@@ -24,8 +24,9 @@ demo: $(READY) ## crawl a small site served on this machine, no internet needed
 up: $(READY) ## run the whole system here until Ctrl-C
 	@$(BIN)/crawlyard up
 
+# Most tests wait for processes: three at a time on two cores. JOBS=0 runs them in this process.
 test: $(DEV) ## run the tests: make test ARGS="-k settings"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile $(ARGS)
 
 lint: $(DEV) ## check style, format and types
 	@$(BIN)/ruff check .
