@@ -73,7 +73,7 @@ def test_a_host_that_never_answers_leaves_the_workers_to_others(system: System, 
         stuck = [system.crawl(f"http://{other.host}") for _ in range(2)]
         until(lambda: len([path for path in other.paths() if path != "/"]) > 4, 20)
         quick = system.crawl(f"http://{site.host}", max_pages=50)
-        assert system.ended(quick, 20)["progress"]["completed_tasks"] == 50
+        assert system.ended(quick, 40)["progress"]["completed_tasks"] == 50
         for job_id in stuck:
             assert system.job(job_id)["status"] == "running"
             system.call("POST", f"/v1/jobs/{job_id}/cancel")
