@@ -33,7 +33,7 @@ lint: $(DEV) ## check style, format and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(DEV) ## measure: jobs and pages per second
+bench: $(DEV) ## measure beside others: make bench ARGS="crawl --rounds 1"
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 conformance: $(DEV) ## crawl real documentation sites and compare with their files

@@ -60,11 +60,16 @@ class System:
             process.wait(10)
         self.redis.stop()
 
-    def run(self, name: str, **env: str) -> "subprocess.Popen[bytes]":
-        """Starts one process of the Procfile. Its output goes to `<home>/<name>.log`."""
+    def run(self, name: str, command: list[str] | None = None, **env: str) -> "subprocess.Popen[bytes]":
+        """Starts one process of the Procfile, or `command` in its place. Its output goes to `<home>/<name>.log`."""
         with (self.home / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                self._commands[name], env=self.env | env, cwd=self.home, stdout=log, stderr=log, start_new_session=True
+                command or self._commands[name],
+                env=self.env | env,
+                cwd=self.home,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self._processes.append(process)
         return process

@@ -34,6 +34,11 @@ class KeptServer:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, process_group=0)
         self._wait()
 
+    @property
+    def pid(self) -> int:
+        """Of the server's first process."""
+        return self._process.pid
+
     def url(self, name: str) -> str:
         """The address of a database."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"

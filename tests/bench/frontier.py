@@ -1,0 +1,89 @@
+"""A crawl's record without HTTP: the store's step by itself, for as many pages as wanted."""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shared import ids
+from shared.changes import Facts, Sighting, pack
+from shared.clock import now_us
+from shared.models import JobOptions
+from shared.stages import Admission, Fetched, Finish, NewLink, PageFacts, Work
+from shared.states import CacheStatus, TaskState
+from shared.store import Store, step
+from shared.urls import url_key
+from tests.crawls import LEASE, ORIGIN, Crawl
+
+#: new links on each page, until the job has as many as wanted
+_FANOUT = 3
+_TEXT = b"What the page says, line by line.\n" * 8
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some pages in a row."""
+
+    pages: int
+    #: seconds, CPU of this thread and wall clock
+    cpu: float
+    wall: float
+
+    @property
+    def cpu_us(self) -> float:
+        """Microseconds a page."""
+        return self.cpu / self.pages * 1e6
+
+
+class Frontier:
+    """A job of `pages` pages, worked off in groups as a busy worker does."""
+
+    def __init__(self, store: Store, pages: int, group: int = 10) -> None:
+        self._crawl = Crawl(store, JobOptions(max_pages=pages, concurrency=min(4 * group, 100)), ORIGIN)
+        self._store, self._pages, self._group = store, pages, group
+        self._queue = deque(d.task_id for d in self._crawl.discover("/p1"))
+        self._found = 1
+
+    def stretch(self, pages: int) -> Stretch:
+        """Works so many pages off, or what is left."""
+        cpu, wall, done = time.thread_time(), time.perf_counter(), 0
+        works: list[Work] = []
+        while done < pages and (works or self._queue):
+            admissions = [Admission(self._queue.popleft()) for _ in range(min(self._group, len(self._queue)))]
+            result = step.run(self._store, admissions, [self._finish(w) for w in works], now_us(), LEASE)
+            done += len(works)
+            works = [w for w in result.works if w is not None]
+            self._queue.extend(d.task_id for d in result.dispatches)
+        result = step.run(self._store, [], [self._finish(w) for w in works], now_us(), LEASE)
+        self._queue.extend(d.task_id for d in result.dispatches)
+        return Stretch(done + len(works), time.thread_time() - cpu, time.perf_counter() - wall)
+
+    def _finish(self, work: Work) -> Finish:
+        number = ids.seq_of(work.id)
+        text = b"%d\n" % number + _TEXT
+        sighting = Sighting(
+            None,
+            f"v.200.{number:016x}.{number:016x}",
+            Facts(200, None, f"Page {number}"),
+            b"%16d" % number,
+            pack(text),
+            len(text),
+        )
+        return Finish(
+            work,
+            TaskState.COMPLETED,
+            Fetched(200, number % 400, 10_000 + number % 9_000, "text/html", CacheStatus.HIT),
+            links=tuple(self._links()),
+            found=55,
+            facts=PageFacts(f"Page {number}", f"{number:032x}"),
+            sighting=sighting,
+            documents=1,
+        )
+
+    def _links(self) -> Iterator[NewLink]:
+        for _ in range(_FANOUT):
+            if self._found >= self._pages:
+                return
+            self._found += 1
+            path = f"/p{self._found}"
+            yield NewLink(url_key(ORIGIN + path), ORIGIN, path)
