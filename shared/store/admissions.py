@@ -11,6 +11,7 @@ from shared.models import Job
 from shared.stages import Admission, Fetched, FirstRequest, Work
 from shared.states import UNCACHED, CacheStatus, JobState, SourceType, TaskKind, TaskState
 from shared.store import changes, jobs
+from shared.store.among import among
 from shared.store.ledger import Ledger
 from shared.store.tables import jobs as jobs_table
 from shared.store.tables import tasks
@@ -19,7 +20,7 @@ _T = tasks.c
 
 _START = (
     update(tasks)
-    .where(_T.id.in_(bindparam("ids", expanding=True)))
+    .where(among(_T.id, "ids"))
     .values(
         state=TaskState.RUNNING,
         run=_T.run + 1,

@@ -17,6 +17,7 @@ from shared.clock import iso
 from shared.stages import Finish
 from shared.states import JobMode, JobState
 from shared.store import snapshots, validators
+from shared.store.among import among
 from shared.store.change_lists import change_uid
 from shared.store.change_tables import change_settings, changes
 from shared.store.engine import Store
@@ -34,11 +35,11 @@ _WATCHED = (
         page_validators,
         and_(page_validators.c.domain_id == _P.domain_id, page_validators.c.url_hash == _P.url_hash),
     )
-    .where(_P.domain_id.in_(bindparam("domains", expanding=True)), _P.url_hash.in_(bindparam("pages", expanding=True)))
+    .where(among(_P.domain_id, "domains"), among(_P.url_hash, "pages"))
 )
 _LOCKED = (
     select(_P.domain_id, _P.url_hash, _P.fingerprint)
-    .where(_P.domain_id.in_(bindparam("domains", expanding=True)), _P.url_hash.in_(bindparam("pages", expanding=True)))
+    .where(among(_P.domain_id, "domains"), among(_P.url_hash, "pages"))
     .order_by(_P.domain_id, _P.url_hash)
     .with_for_update()
 )
@@ -153,15 +154,22 @@ def _row(ledger: Ledger, o: Finish, seen: Seen, domain_is_known: bool) -> dict[s
     }
 
 
-def _was_crawled(conn: Connection, domain_id: int, before: int) -> bool:
-    """Whether a crawl of the domain was complete by then: only after that a page can be new."""
-    earlier = select(jobs.c.id).where(
-        jobs.c.domain_id == domain_id,
+_EARLIER = (
+    select(jobs.c.id)
+    .where(
+        jobs.c.domain_id == bindparam("domain"),
         jobs.c.mode == JobMode.CRAWL,
         jobs.c.state == JobState.COMPLETED,
-        jobs.c.completed_at <= before,
+        jobs.c.completed_at <= bindparam("before"),
     )
-    return conn.execute(earlier.order_by(jobs.c.id).limit(1)).first() is not None
+    .order_by(jobs.c.id)
+    .limit(1)
+)
+
+
+def _was_crawled(conn: Connection, domain_id: int, before: int) -> bool:
+    """Whether a crawl of the domain was complete by then: only after that a page can be new."""
+    return conn.execute(_EARLIER, {"domain": domain_id, "before": before}).first() is not None
 
 
 def _changed_before(conn: Connection, task_ids: Sequence[int]) -> set[int]:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, TextClause, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Select, TextClause, and_, func, insert, select, update
 
 from shared import ids
 from shared.clock import now_us
@@ -13,6 +13,7 @@ from shared.models import Domain, Job, JobOptions
 from shared.stages import Dispatch
 from shared.states import ACTIVE_JOB, JobState, SourceType, TaskKind, TaskState
 from shared.store import counters, events, job_options
+from shared.store.among import among
 from shared.store.domains import ensure as ensure_domain
 from shared.store.engine import Store
 from shared.store.tables import IS_IN_FLIGHT, IS_PENDING, domains, job_state, jobs, organisations, pages, tasks
@@ -34,7 +35,7 @@ _LOADED = (
     .join(domains, _D.id == jobs.c.domain_id)
     .join(organisations, organisations.c.id == jobs.c.organisation_id)
 )
-_LOAD = _LOADED.where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+_LOAD = _LOADED.where(among(jobs.c.id, "ids"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from sqlalchemy import Connection, Select, bindparam, func, select, update
 from shared.stages import Dispatch, Finish
 from shared.states import ACTIVE_JOB, JobState, TaskKind, TaskState
 from shared.store import counters, events, levels, notes
+from shared.store.among import among
 from shared.store.tables import IS_IN_FLIGHT, IS_PENDING, job_state, jobs, tasks
 
 _LOCK = (
     select(job_state, jobs.c.created_at, jobs.c.max_depth, jobs.c.origin, jobs.c.paused_at)
     .join(jobs, jobs.c.id == job_state.c.job_id)
-    .where(job_state.c.job_id.in_(bindparam("ids", expanding=True)))
+    .where(among(job_state.c.job_id, "ids"))
     .order_by(job_state.c.job_id)
     .with_for_update(of=job_state)
 )
@@ -39,11 +40,7 @@ _CLAIMABLE_ELSEWHERE = (
     .order_by(_AHEAD.c.priority.desc(), _AHEAD.c.id)
     .limit(bindparam("k"))
 )
-_CLAIM = (
-    update(tasks)
-    .where(tasks.c.id.in_(bindparam("ids", expanding=True)))
-    .values(state=TaskState.QUEUED, queued_at=bindparam("now"))
-)
+_CLAIM = update(tasks).where(among(tasks.c.id, "ids")).values(state=TaskState.QUEUED, queued_at=bindparam("now"))
 #: what waits of a paused job: delayed, and due as soon as the job goes on
 _PARK = (
     update(tasks)

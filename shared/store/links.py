@@ -12,13 +12,17 @@ from shared.models import Job
 from shared.stages import Finish, Found, NewLink
 from shared.states import JobMode, SourceType, TaskKind, TaskState
 from shared.store import levels
+from shared.store.among import among
 from shared.store.ledger import Account, Ledger
 from shared.store.tables import pages, tasks
 
 _CHUNK = 5000
-_KNOWN = select(tasks.c.url_hash).where(
-    tasks.c.job_id == bindparam("job"), tasks.c.url_hash.in_(bindparam("hashes", expanding=True))
-)
+_KNOWN = select(tasks.c.url_hash).where(tasks.c.job_id == bindparam("job"), among(tasks.c.url_hash, "hashes"))
+_NEW_TASK = insert(tasks)
+_NEW_PAGE = {
+    "sqlite": sqlite.insert(pages).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(pages).on_conflict_do_nothing(),
+}
 _ADDED = (
     update(tasks)
     .where(tasks.c.id == bindparam("task"))
@@ -49,7 +53,7 @@ def _admit_to_job(ledger: Ledger, account: Account, group: Sequence[Finish | Fou
     rows: list[dict[str, Any]] = []
     added = {f.work.id: _take(ledger, account, f, links, rows) for f, links in fresh}
     for start in range(0, len(rows), _CHUNK):
-        ledger.conn.execute(insert(tasks), rows[start : start + _CHUNK])
+        ledger.conn.execute(_NEW_TASK, rows[start : start + _CHUNK])
     _insert_pages(ledger, job, [link for _, links in fresh for link in links if not link.is_foreign])
     return added
 
@@ -128,9 +132,7 @@ def _insert_pages(ledger: Ledger, job: Job, links: Sequence[NewLink]) -> int:
         }
         for link in sorted(links, key=lambda link: link.url_hash)
     ]
-    dialect: Any = sqlite if ledger.conn.dialect.name == "sqlite" else postgresql
-    new = 0
+    new, statement = 0, _NEW_PAGE[ledger.conn.dialect.name]
     for start in range(0, len(rows), _CHUNK):
-        statement = dialect.insert(pages).on_conflict_do_nothing()
         new += max(ledger.conn.execute(statement, rows[start : start + _CHUNK]).rowcount, 0)
     return new

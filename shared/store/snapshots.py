@@ -65,6 +65,7 @@ _SUPERSEDE = (
     .where(_S.domain_id == bindparam("domain"), _S.url_hash == bindparam("page"), _S.superseded_at.is_(None))
     .values(superseded_at=bindparam("now"))
 )
+_ADD = insert(snapshots)
 _OLD = snapshots.alias("old")
 _PRUNE = delete(snapshots).where(
     _S.domain_id == bindparam("domain"),
@@ -86,7 +87,7 @@ def add(conn: Connection, seen: Sequence[Seen], now: int) -> None:
         pages = [{"domain": s.domain_id, "page": s.url_hash, "now": now} for s in again]
         conn.execute(_SUPERSEDE, pages)
     _add_texts(conn, seen, now)
-    conn.execute(insert(snapshots), [_row(s, now) for s in seen])
+    conn.execute(_ADD, [_row(s, now) for s in seen])
     if again:
         kept = [{"domain": s.domain_id, "page": s.url_hash, "keep": max(s.sighting.keep, 1)} for s in again]
         conn.execute(_PRUNE, kept)
@@ -111,18 +112,23 @@ def _row(s: Seen, now: int) -> dict[str, Any]:
     }
 
 
+def _adding(dialect: Any) -> Any:
+    statement = dialect.insert(snapshot_texts)
+    return statement.on_conflict_do_update(
+        index_elements=["domain_id", "hash"], set_={"used_at": statement.excluded.used_at}
+    )
+
+
+_ADD_TEXTS = {"sqlite": _adding(sqlite), "postgresql": _adding(postgresql)}
+
+
 def _add_texts(conn: Connection, seen: Sequence[Seen], now: int) -> None:
     """Each text once. `used_at` keeps the cleaning from deleting one that is about to be used again."""
     texts = {(s.domain_id, s.sighting.text_hash): s.sighting for s in seen if s.sighting.text_hash and s.sighting.text}
     if not texts:
         return
-    dialect: Any = sqlite if conn.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(snapshot_texts)
-    statement = statement.on_conflict_do_update(
-        index_elements=["domain_id", "hash"], set_={"used_at": statement.excluded.used_at}
-    )
     rows = [
         {"domain_id": domain, "hash": digest, "size": s.text_size, "used_at": now, "data": s.text}
         for (domain, digest), s in sorted(texts.items(), key=lambda item: item[0])
     ]
-    conn.execute(statement, rows)
+    conn.execute(_ADD_TEXTS[conn.dialect.name], rows)

@@ -8,17 +8,18 @@ committers never wait for each other in a circle.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from shared.stages import Admission, Dispatch, Outcome, Verdict, Work
 from shared.store.admissions import admit
+from shared.store.among import among
 from shared.store.engine import Store
 from shared.store.ledger import Ledger
 from shared.store.outcomes import record
 from shared.store.tables import tasks
 
 _T = tasks.c
-_LOCK = select(tasks).where(_T.id.in_(bindparam("ids", expanding=True))).order_by(_T.id).with_for_update()
+_LOCK = select(tasks).where(among(_T.id, "ids")).order_by(_T.id).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
