@@ -19,8 +19,10 @@ _LOCK = (
     .order_by(job_state.c.job_id)
     .with_for_update(of=job_state)
 )
+#: a process from before `max_depth` leaves it out
+_DEPTH = func.coalesce(tasks.c.depth, 0).label("depth")
 _CLAIMABLE = (
-    select(tasks.c.id, tasks.c.kind, tasks.c.depth)
+    select(tasks.c.id, tasks.c.kind, _DEPTH)
     .where(tasks.c.job_id == bindparam("job"), IS_PENDING)
     .order_by(tasks.c.priority.desc(), tasks.c.id)
     .limit(bindparam("k"))
@@ -28,7 +30,7 @@ _CLAIMABLE = (
 #: pending tasks looked through for one whose host need not be waited for
 _LOOK_AHEAD = 2000
 _AHEAD = (
-    select(tasks.c.id, tasks.c.kind, tasks.c.origin, tasks.c.priority, tasks.c.depth)
+    select(tasks.c.id, tasks.c.kind, tasks.c.origin, tasks.c.priority, _DEPTH)
     .where(tasks.c.job_id == bindparam("job"), IS_PENDING)
     .order_by(tasks.c.priority.desc(), tasks.c.id)
     .limit(_LOOK_AHEAD)
