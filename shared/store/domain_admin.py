@@ -2,18 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
-from shared import ids
 from shared.errors import Conflict
 from shared.models import Domain
 from shared.states import ACTIVE_JOB
-from shared.store import analytics, change_retention, notes, schedules, validators
-from shared.store.analytics_tables import job_views
+from shared.store import analytics, change_retention, retention, schedules, validators
 from shared.store.domains import domain_of_row
 from shared.store.engine import Store
-from shared.store.job_options import job_seeds
-from shared.store.tables import deltas, domains, histogram, job_state, jobs, pages, rollup, tasks
+from shared.store.tables import domains, jobs, pages
 
 #: rows a transaction: no writer waits for longer than a moment (STORE.md, "Deleting")
 _CHUNK = 5000
@@ -45,9 +42,7 @@ def remove(store: Store, domain: Domain) -> None:
     with store.read() as conn:
         job_nos = list(conn.execute(select(jobs.c.id).where(jobs.c.domain_id == domain.id)).scalars())
     for job_no in job_nos:
-        while store.write(lambda conn, n=job_no: _delete_tasks(conn, n)):  # type: ignore[misc]
-            pass
-        store.write(lambda conn, n=job_no: _delete_job(conn, n))  # type: ignore[misc]
+        retention.delete_job(store, job_no)
     while store.write(lambda conn: _delete_pages(conn, domain)):
         pass
     while store.write(lambda conn: change_retention.forget_domain(conn, domain.id)):
@@ -63,27 +58,6 @@ def _require_idle(store: Store, domain: Domain) -> None:
     with store.read() as conn:
         if conn.execute(active).first():
             raise Conflict("The domain has an active job: cancel it first")
-
-
-def _delete_tasks(conn: Connection, job_no: int) -> int:
-    low, high = ids.pack(job_no, 0), ids.pack(job_no + 1, 0)
-    some = select(tasks.c.id).where(tasks.c.id >= low, tasks.c.id < high).order_by(tasks.c.id).limit(_CHUNK)
-    return conn.execute(delete(tasks).where(tasks.c.id.in_(some.scalar_subquery()))).rowcount
-
-
-def _delete_job(conn: Connection, job_no: int) -> None:
-    notes.forget_job(conn, job_no)
-    parts: tuple[tuple[Table, str], ...] = (
-        (deltas, "job_id"),
-        (rollup, "job_id"),
-        (histogram, "job_id"),
-        (job_seeds, "job_id"),
-        (job_views, "job_id"),
-        (job_state, "job_id"),
-        (jobs, "id"),
-    )
-    for table, column in parts:
-        conn.execute(delete(table).where(table.c[column] == job_no))
 
 
 def _delete_pages(conn: Connection, domain: Domain) -> int:

@@ -13,8 +13,10 @@ from shared.states import WarningKind
 from shared.store.engine import Store
 from shared.store.note_tables import job_warnings, task_redirects
 
-#: warnings of one job
+#: traps that one job is warned of
 _MOST = 100
+#: rows deleted in one transaction
+_CHUNK = 5000
 _W, _R = job_warnings.c, task_redirects.c
 
 
@@ -23,21 +25,26 @@ def record(conn: Connection, finished: Iterable[Finish], now: int) -> None:
     dialect: Any = sqlite if conn.dialect.name == "sqlite" else postgresql
     warnings = [(o.work.job.id, w) for o in finished for w in o.warnings]
     for job_id, warning in sorted(warnings, key=lambda pair: (pair[0], pair[1].kind, pair[1].subject)):
-        if not _has_room(conn, job_id):
+        if not _has_room(conn, job_id, warning):
             continue
         values = {"job_id": job_id, "kind": warning.kind, "subject": warning.subject, "created_at": now}
         put = dialect.insert(job_warnings).values(**values, message=warning.message, n=warning.n)
         key = [_W.job_id, _W.kind, _W.subject]
         conn.execute(put.on_conflict_do_update(index_elements=key, set_={"n": _W.n + put.excluded.n}))
     rows = {o.work.id: _packed(o.redirects) for o in finished if o.redirects}
-    for task_id, hops in sorted(rows.items()):
-        row = dialect.insert(task_redirects).values(task_id=task_id, hops=hops)
-        conn.execute(row.on_conflict_do_update(index_elements=[_R.task_id], set_={"hops": hops}))
+    if rows:
+        put = dialect.insert(task_redirects)
+        put = put.on_conflict_do_update(index_elements=[_R.task_id], set_={"hops": put.excluded.hops})
+        conn.execute(put, [{"task_id": task_id, "hops": hops} for task_id, hops in sorted(rows.items())])
 
 
-def _has_room(conn: Connection, job_id: int) -> bool:
-    known = conn.execute(select(_W.kind).where(_W.job_id == job_id).limit(_MOST)).all()
-    return len(known) < _MOST
+def _has_room(conn: Connection, job_id: int, warning: JobWarning) -> bool:
+    """Whether a warning may be kept: one that is known is counted on, and a block ends what waits on its host."""
+    if warning.kind is not WarningKind.TRAP:
+        return True
+    traps = select(_W.subject).where(_W.job_id == job_id, _W.kind == WarningKind.TRAP).limit(_MOST)
+    known = conn.execute(traps).scalars().all()
+    return len(known) < _MOST or warning.subject in known
 
 
 def _packed(redirects: Sequence[Redirect]) -> str:
@@ -76,6 +83,12 @@ def forgive(conn: Connection, job_id: int) -> None:
 
 
 def forget_job(conn: Connection, job_no: int) -> None:
-    """Deletes what belongs to a job and its tasks."""
+    """Deletes the warnings of a job."""
     conn.execute(delete(job_warnings).where(_W.job_id == job_no))
-    conn.execute(delete(task_redirects).where(_R.task_id >= ids.pack(job_no, 0), _R.task_id < ids.pack(job_no + 1, 0)))
+
+
+def forget_redirects(conn: Connection, job_no: int) -> int:
+    """Deletes some of the redirects of a job's tasks; how many."""
+    mine = (_R.task_id >= ids.pack(job_no, 0), _R.task_id < ids.pack(job_no + 1, 0))
+    some = select(_R.task_id).where(*mine).order_by(_R.task_id).limit(_CHUNK)
+    return conn.execute(delete(task_redirects).where(_R.task_id.in_(some.scalar_subquery()))).rowcount

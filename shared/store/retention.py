@@ -38,8 +38,9 @@ def apply(store: Store, now: int, days: int) -> int:
 
 def delete_job(store: Store, job_no: int) -> None:
     """Deletes an ended job with all that belongs to it; pages stay known to their domain."""
-    while store.write(lambda conn: _delete_tasks(conn, job_no)):
-        pass
+    for some in (_delete_tasks, notes.forget_redirects):
+        while store.write(lambda conn, some=some: some(conn, job_no)):  # type: ignore[misc]
+            pass
     store.write(lambda conn: _delete_rest(conn, job_no))
 
 

@@ -30,6 +30,16 @@ def test_a_warning_is_told_once_and_counted(store: Store) -> None:
     assert [warning.n for warning in notes.of_job(store, crawl.job.id)] == [6]
 
 
+def test_many_traps_hide_no_block_and_are_counted_on(store: Store) -> None:
+    crawl = Crawl(store)
+    traps = tuple(replace(TRAP, subject=f"{n}", n=1) for n in range(120))
+    for task in crawl.discover("/a", "/b"):
+        crawl.record(Finish(crawl.admit(task.task_id), TaskState.COMPLETED, warnings=(*traps, BLOCKED)))
+    found = notes.of_job(store, crawl.job.id)
+    assert BLOCKED.message in {warning.message for warning in found}
+    assert [warning.n for warning in found if warning.kind is WarningKind.TRAP] == [2] * 100
+
+
 def test_what_waits_on_a_blocking_host_ends_at_once(store: Store) -> None:
     crawl = Crawl(store, small(concurrency=3))
     first, second, third = crawl.discover(*numbered(2500))
