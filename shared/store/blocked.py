@@ -1,8 +1,10 @@
 """Ends what is left of a job on a host that blocks us: at once, instead of page by page for days."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, and_, func, select, update
+from sqlalchemy import Connection, Select, TextClause, and_, func, select, update
 
 from shared import ids
 from shared.stages import Dispatch
@@ -29,24 +31,33 @@ def give_up(store: Store, now: int) -> tuple[list[Dispatch], list[Dispatch]]:
     claimed: list[Dispatch] = []
     for job_no in job_nos:
         for which in (IS_PENDING, IS_DELAYED):
-            while ended := store.write(lambda conn, n=job_no, w=which: _end(conn, n, w, now)):  # type: ignore[misc]
+            while _is_waiting(store, job_no, which):
+                ended = store.write(lambda conn, n=job_no, w=which: _end(conn, n, w, now))  # type: ignore[misc]
+                if ended is None:
+                    break
                 held, claimed = held + ended[0], claimed + ended[1]
     return held, claimed
+
+
+def _is_waiting(store: Store, job_no: int, which: TextClause) -> bool:
+    """Whether anything is to be ended: where the rest of a job is long, no lock is held while that is looked for."""
+    with store.read() as conn:
+        return (
+            conn.execute(_waiting(conn, job_no, notes.blocked_hosts(conn, job_no), which).limit(1)).first() is not None
+        )
 
 
 def _end(conn: Connection, job_no: int, which: TextClause, now: int) -> tuple[list[Dispatch], list[Dispatch]] | None:
     """Ends up to 1,000 tasks; None where there are none."""
     ledger = Ledger(conn, now)
+    # the job before tasks that wait, as whoever claims them; tasks that others hold are left alone
+    ledger.lock({job_no})
     hosts = notes.blocked_hosts(conn, job_no)
-    rows = conn.execute(_waiting(conn, job_no, list(hosts), which)).all()
+    rows = conn.execute(_waiting(conn, job_no, hosts, which).limit(_CHUNK).with_for_update(skip_locked=True)).all()
     if not rows:
         return None
-    ledger.lock({job_no})
     account = ledger.account(job_no)
-    reason = next(iter(hosts.values()))
-    ended = update(tasks).where(_T.id.in_([row.id for row in rows]))
-    values = {"state": TaskState.FAILED, "completed_at": now, "next_attempt_at": None, "claimed_until": None}
-    conn.execute(ended.values(**values, error=reason))
+    _fail(conn, rows, hosts, account.known_origin or "", now)
     for row in rows:
         account.tally.add(TaskState.FAILED, row.status_code, row.cache_status, row.response_time, row.bytes)
     account.n_open -= len(rows)
@@ -55,11 +66,19 @@ def _end(conn: Connection, job_no: int, which: TextClause, now: int) -> tuple[li
     return held, ledger.close()
 
 
-def _waiting(conn: Connection, job_no: int, hosts: list[str], which: TextClause) -> Any:
+def _fail(conn: Connection, rows: Sequence[Any], hosts: Mapping[str, str], own: str, now: int) -> None:
+    by_host: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        by_host[(row.origin or own).partition("://")[2]].append(row.id)
+    values = {"state": TaskState.FAILED, "completed_at": now, "next_attempt_at": None, "claimed_until": None}
+    for host, task_ids in by_host.items():
+        conn.execute(update(tasks).where(_T.id.in_(task_ids)).values(**values, error=hosts[host]))
+
+
+def _waiting(conn: Connection, job_no: int, hosts: Iterable[str], which: TextClause) -> Select[Any]:
     own = conn.execute(select(jobs.c.origin).where(jobs.c.id == job_no)).scalar() or ""
     origins = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
     mine = and_(_T.id >= ids.pack(job_no, 2), _T.id < ids.pack(job_no + 1, 0)) if which is IS_DELAYED else None
     query = select(tasks).where(which, func.coalesce(_T.origin, own).in_(origins), _T.kind == TaskKind.CRAWL_PAGE)
     query = query.where(mine) if mine is not None else query.where(_T.job_id == job_no)
-    order = (_T.priority.desc(), _T.id) if which is IS_PENDING else (_T.id,)
-    return query.order_by(*order).limit(_CHUNK).with_for_update(skip_locked=True)
+    return query.order_by(*((_T.priority.desc(), _T.id) if which is IS_PENDING else (_T.id,)))

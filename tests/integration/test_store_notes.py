@@ -1,13 +1,18 @@
 """Warnings, redirects, and jobs that a host blocks."""
 
+import threading
 from dataclasses import replace
+
+from sqlalchemy import create_engine, select, text, update
 
 from shared import urls
 from shared.clock import SECOND, now_us
 from shared.stages import Delay, Finish, Found, JobWarning, NewLink, Redirect
 from shared.states import JobState, SourceType, TaskState, WarningKind
-from shared.store import Store, blocked, notes, retention
+from shared.store import Store, blocked, notes, open_store, retention
+from shared.store.tables import job_state, tasks
 from tests.crawls import ORIGIN, Crawl, links, numbered, small
+from tests.waiting import until
 
 OTHER = "http://other.site.test"
 BLOCKED = JobWarning(WarningKind.BLOCKED, "site.test", "Blocked by Cloudflare (HTTP 403)")
@@ -56,6 +61,44 @@ def test_what_waits_on_a_blocking_host_ends_at_once(store: Store) -> None:
     assert {row.error for row in crawl.rows(TaskState.FAILED)} == {BLOCKED.message, "HTTP 403"}
     assert crawl.now.state is JobState.COMPLETED
     assert crawl.counts.ended(TaskState.FAILED) == 2499
+
+
+def test_giving_up_holds_no_tasks_while_it_waits_for_their_job(postgres_url: str) -> None:
+    store = open_store(postgres_url)
+    crawl = Crawl(store, small(concurrency=1))
+    (first, *_) = crawl.discover("/a", "/b")
+    crawl.record(Finish(crawl.admit(first.task_id), TaskState.FAILED, error="HTTP 403", warnings=(BLOCKED,)))
+    crawl.record(Delay(crawl.admit(crawl.rows(TaskState.QUEUED)[0].id), now_us() + 600 * SECOND, "HTTP 403", True))
+    thread = threading.Thread(target=blocked.give_up, args=(store, now_us()))
+    with create_engine(postgres_url).begin() as conn:
+        conn.execute(select(job_state).where(job_state.c.job_id == crawl.job.id).with_for_update())
+        thread.start()
+        waiting = text("SELECT 1 FROM pg_locks WHERE NOT granted")
+        until(lambda: conn.execute(waiting).first() is not None, 10, "nothing waits for the job")
+        conn.execute(text("SET LOCAL lock_timeout = '500ms'"))
+        claim = update(tasks).where(tasks.c.state == TaskState.DELAYED).values(queued_at=1)
+        assert conn.execute(claim).rowcount == 1
+    thread.join(10)
+    assert len(crawl.rows(TaskState.FAILED)) == 2
+    store.close()
+
+
+def test_each_task_is_told_which_host_blocks(store: Store) -> None:
+    crawl = Crawl(store, small(concurrency=1))
+    work = crawl.admit(crawl.discovery)
+    found = (*links("/a", "/b"), NewLink(urls.url_key(OTHER + "/x"), OTHER, "/x"))
+    (first,) = crawl.run(outcomes=[Found(work, found, SourceType.SITEMAP, ORIGIN)]).dispatches
+    crawl.run(outcomes=[Finish(work, TaskState.COMPLETED)])
+    other = replace(BLOCKED, subject="other.site.test", message="Blocked by Akamai (HTTP 403)")
+    done = Finish(crawl.admit(first.task_id), TaskState.FAILED, error="HTTP 403", warnings=(other, BLOCKED))
+    (queued,) = crawl.record(done)[1]
+    crawl.record(Delay(crawl.admit(queued.task_id), now_us() + 600 * SECOND, "HTTP 403", True))
+    blocked.give_up(store, now_us())
+    assert {row.path: row.error for row in crawl.rows(TaskState.FAILED)} == {
+        "/a": "HTTP 403",
+        "/b": BLOCKED.message,
+        "/x": other.message,
+    }
 
 
 def test_pages_of_other_hosts_go_on(store: Store) -> None:
