@@ -44,7 +44,10 @@ def start_crawl(schedule: str, due: int) -> str | None:
 
 def deliver(delivery: str) -> str:
     """Makes a delivery of a webhook, named by its public id in hex; how it went. Raises StoreUnavailable."""
-    return webhooks.deliver(runtime.current(), delivery)
+    ctx = runtime.current()
+    how = webhooks.deliver(ctx, delivery)
+    webhooks.follow(ctx, delivery)
+    return how
 
 
 def refresh_analytics(domain_id: int, run: int) -> dict[str, Any]:

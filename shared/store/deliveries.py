@@ -27,6 +27,8 @@ AT_ONCE = 8
 PATIENCE = 5 * 86_400 * SECOND
 KEPT = 30 * 86_400 * SECOND
 _CHUNK = 5000
+#: deliveries among which those under way are counted: what commits late is due a little before them
+_NEAR = 500
 _D = webhook_deliveries.c
 
 
@@ -118,12 +120,24 @@ def get(store: Store, webhook: Webhook, text: str) -> Delivery:
 
 def due(store: Store, now: int) -> list[str]:
     """Claims what is due, or was lost; the public ids (hex) to enqueue."""
+    number = webhooks_table.c.id
+    # one look a webhook: one that has fallen behind may have a million waiting
+    ripe = select(_D.id).where(_D.webhook_id == number, _is_due(now)).exists()
     with store.read() as conn:
-        waiting = list(conn.execute(select(_D.webhook_id).where(_is_due(now)).distinct()).scalars())
-    found: list[str] = []
-    for number in sorted(waiting):
-        found += store.write(lambda conn, n=number: _claim(conn, n, now))  # type: ignore[misc]
-    return found
+        waiting = list(conn.execute(select(number).where(ripe).order_by(number)).scalars())
+    return [delivery for webhook_id in waiting for delivery in _claimed(store, webhook_id, now)]
+
+
+def following(store: Store, number: int, now: int) -> list[str]:
+    """Claims what is due after a delivery for the same webhook; the public ids (hex) to enqueue."""
+    its = select(_D.webhook_id).where(_D.id == number).scalar_subquery()
+    with store.read() as conn:
+        webhook_id = conn.execute(select(_D.webhook_id).where(_D.webhook_id == its, _is_due(now)).limit(1)).scalar()
+    return [] if webhook_id is None else _claimed(store, webhook_id, now)
+
+
+def _claimed(store: Store, webhook_id: int, now: int) -> list[str]:
+    return store.write(lambda conn: _claim(conn, webhook_id, now))
 
 
 def _is_due(now: int) -> ColumnElement[bool]:
@@ -131,8 +145,16 @@ def _is_due(now: int) -> ColumnElement[bool]:
 
 
 def _claim(conn: Connection, webhook_id: int, now: int) -> list[str]:
-    under_way = select(func.count()).select_from(webhook_deliveries).where(IS_DUE, _D.webhook_id == webhook_id)
-    room = AT_ONCE - conn.execute(under_way.where(_D.claimed_until >= now)).scalar_one()
+    _lock(conn, webhook_id)
+    webhook = webhooks.by_number(conn, webhook_id)
+    if webhook is None or not webhook.is_active:
+        webhooks.give_up(conn, webhook_id, now, (webhook and webhook.disabled_reason) or "The webhook was deleted")
+        return []
+    # what is under way was due first, so it is among the first of what waits
+    mine = select(_D.claimed_until).where(IS_DUE, _D.webhook_id == webhook_id)
+    first = mine.order_by(_D.next_attempt_at, _D.id).limit(_NEAR).subquery()
+    under_way = select(func.count()).select_from(first).where(first.c.claimed_until >= now)
+    room = AT_ONCE - conn.execute(under_way).scalar_one()
     if room <= 0:
         return []
     ripe = select(_D.id, _D.created_at).where(_D.webhook_id == webhook_id, _is_due(now))
@@ -142,6 +164,11 @@ def _claim(conn: Connection, webhook_id: int, now: int) -> list[str]:
         held = update(webhook_deliveries).where(_D.id.in_([row.id for row in rows]))
         conn.execute(held.values(claimed_until=now + CLAIM))
     return [ids.encode(ids.Kind.DELIVERY, row.created_at // 1000, row.id).hex for row in rows]
+
+
+def _lock(conn: Connection, webhook_id: int) -> None:
+    """Webhooks before deliveries, as everywhere: two that claim or end at once must not wait for each other."""
+    conn.execute(select(webhooks_table.c.id).where(webhooks_table.c.id == webhook_id).with_for_update())
 
 
 def start(store: Store, number: int, now: int) -> Started | None:
@@ -166,8 +193,7 @@ def finish(store: Store, started: Started, attempt: Attempt) -> bool:
     """Records an attempt, and what it means for its webhook; False when a newer start has taken it over."""
 
     def step(conn: Connection) -> bool:
-        # webhooks before deliveries, as everywhere: two that end at once must not wait for each other
-        conn.execute(select(webhooks_table.c.id).where(webhooks_table.c.id == started.webhook.id).with_for_update())
+        _lock(conn, started.webhook.id)
         mine = update(webhook_deliveries).where(_D.id == started.delivery.id, IS_DUE, _D.run == started.delivery.run)
         if not conn.execute(mine.values(_ended(attempt))).rowcount:
             return False

@@ -15,6 +15,8 @@ from shared.store.webhook_tables import IS_DUE, webhook_deliveries, webhooks
 
 #: of one organisation: each end of a job asks for them
 MOST = 100
+#: deliveries changed in one transaction
+_CHUNK = 5000
 _W = webhooks.c
 
 
@@ -96,19 +98,21 @@ def _change(conn: Connection, number: int, now: int, values: dict[str, Any]) -> 
     if row is None:
         raise NotFound("Webhook not found")
     if not row.is_active:
-        _give_up(conn, number, now, row.disabled_reason)
+        give_up(conn, number, now, row.disabled_reason)
     return _webhook(row)
 
 
 def disable(conn: Connection, number: int, now: int, reason: str) -> None:
-    """Sends nothing more to a webhook until somebody switches it on; what waits for it is given up."""
+    """Sends nothing more to a webhook until somebody switches it on; what waits for it is given up, soon."""
     _change(conn, number, now, {"is_active": 0, "disabled_reason": reason})
 
 
-def _give_up(conn: Connection, number: int, now: int, reason: str) -> None:
+def give_up(conn: Connection, number: int, now: int, reason: str) -> None:
+    """Gives up the first of what waits for a webhook that is switched off; the dispatch comes back for the rest."""
     of = webhook_deliveries.c
-    waiting = update(webhook_deliveries).where(of.webhook_id == number, IS_DUE)
+    some = select(of.id).where(of.webhook_id == number, IS_DUE).order_by(of.next_attempt_at).limit(_CHUNK)
     given_up = {"state": DeliveryState.FAILED, "completed_at": now, "next_attempt_at": None, "claimed_until": None}
+    waiting = update(webhook_deliveries).where(of.id.in_(some.scalar_subquery()))
     conn.execute(waiting.values(error=f"Not sent: {reason}"[:500], **given_up))
 
 
@@ -121,7 +125,7 @@ def remove(store: Store, number: int) -> None:
 
 def _remove_deliveries(conn: Connection, number: int) -> int:
     of = webhook_deliveries.c
-    some = select(of.id).where(of.webhook_id == number).order_by(of.id).limit(5000)
+    some = select(of.id).where(of.webhook_id == number).order_by(of.id).limit(_CHUNK)
     return conn.execute(delete(webhook_deliveries).where(of.id.in_(some.scalar_subquery()))).rowcount
 
 

@@ -51,10 +51,10 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def ctx(settings: Settings, store: Store) -> Runtime:
+def ctx(settings: Settings, store: Store, queue: TaskQueue) -> Runtime:
     """What a delivery needs of a worker."""
     fetcher = Fetcher(LIMITS, EgressPolicy(settings.allow_private), "crawlyard-test")
-    return cast(Runtime, SimpleNamespace(settings=settings, store=store, fetcher=fetcher))
+    return cast(Runtime, SimpleNamespace(settings=settings, store=store, fetcher=fetcher, queue=queue))
 
 
 @pytest.fixture

@@ -111,6 +111,32 @@ def test_the_queue_carries_an_id_and_no_more(
     assert len(receiver.verified(secret)) == 1
 
 
+def test_a_backlog_is_sent_without_waiting_for_the_scheduler(
+    ctx: Runtime, made: MADE, receiver: Receiver, queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(receiver)
+    for n in range(20):
+        told(ctx.store, n)
+    assert dispatch_deliveries(ctx.store, queue) == deliveries.AT_ONCE
+    monkeypatch.setattr(ConcurrentWorker, "_install_signal_handlers", lambda self: None)
+    monkeypatch.setattr(runtime, "_installed", ctx)
+    ConcurrentWorker(queue.redis, threads=4, queues=("default",)).work(burst=True)
+    assert len(receiver.received) == 20
+
+
+def test_what_waits_for_a_webhook_that_is_switched_off_is_given_up_in_parts(
+    ctx: Runtime, made: MADE, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook, _ = made(receiver)
+    for n in range(3):
+        told(ctx.store, n)
+    monkeypatch.setattr(webhooks, "_CHUNK", 2)
+    webhooks.change(ctx.store, webhook.id, now_us(), is_active=0, disabled_reason="Switched off")
+    assert [d.state for d in log_of(ctx.store, webhook)].count(DeliveryState.FAILED) == 2
+    assert deliveries.due(ctx.store, now_us()) == []
+    assert {d.error for d in log_of(ctx.store, webhook)} == {"Not sent: Switched off"}
+
+
 def test_a_wiped_redis_loses_no_delivery(ctx: Runtime, made: MADE, receiver: Receiver, queue: TaskQueue) -> None:
     made(receiver)
     told(ctx.store)
