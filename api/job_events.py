@@ -22,7 +22,8 @@ from shared.store.progress import Progress
 
 #: a commit that began before another may end after it: so far back a look looks again
 _OVERLAP = 5 * SECOND
-_BATCH = 100
+#: failures told after one look, and of a job that has ended
+_BATCH, _AT_END = 100, 1_000
 #: what our ids look like: a moment in microseconds, and whether it was the end
 _ID = re.compile(r"(\d{1,18})(-end)?").fullmatch
 
@@ -64,8 +65,10 @@ class Watch:
         if known is None:
             return [], False
         is_over = self._job.state not in ACTIVE_JOB
-        found = self._failures(known, is_over)
+        found, has_more = self._failures(known, is_over)
         found += self._changed(known)
+        if is_over and has_more:
+            return found, False
         if is_over:
             found.append(self._event("end", self._state, is_end=True))
         return found, is_over
@@ -83,22 +86,20 @@ class Watch:
             found.append(self._event("state", state))
         return found
 
-    def _failures(self, known: Progress, is_over: bool) -> list[bytes]:
-        """Failed pages, where the count says that there are new ones; at the end all that are left."""
+    def _failures(self, known: Progress, is_over: bool) -> tuple[list[bytes], bool]:
+        """Failed pages, where the count says that there are new ones; and whether there may be more."""
         if known.failed == self._failed and not is_over:
-            return []
-        found: list[bytes] = []
-        while batch := self._batch():
-            found += [self._event("task", _failed(failure)) for failure in batch]
-            if len(batch) < _BATCH or not is_over:
-                break
-        self._failed = -1 if len(found) >= _BATCH else known.failed
-        return found
+            return [], False
+        most = _AT_END if is_over else _BATCH
+        new = self._batch(most)
+        has_more = len(new) >= most
+        self._failed = -1 if has_more else known.failed
+        return [self._event("task", _failed(failure)) for failure in new], has_more
 
-    def _batch(self) -> list[Failure]:
+    def _batch(self, most: int) -> list[Failure]:
         start = self._cursor - _OVERLAP
         self._told = {uid: at for uid, at in self._told.items() if at > start}
-        rows = failures.since(self._store, self._job, start, _BATCH + len(self._told))
+        rows = failures.since(self._store, self._job, start, most + len(self._told))
         new = [failure for failure in rows if failure.uid not in self._told]
         self._told |= {failure.uid: failure.completed_at for failure in new}
         self._cursor = max([self._cursor, *(failure.completed_at for failure in new)])

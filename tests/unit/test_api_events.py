@@ -98,6 +98,7 @@ def test_who_was_cut_off_hears_the_failures_since(api: Api) -> None:
 
 def test_many_failures_at_once_are_all_told_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.job_events._BATCH", 8)
+    monkeypatch.setattr("api.job_events._AT_END", 8)
     uid = api.crawl([f"/{n}" for n in range(20)], concurrency=30)
     listener = Listener(api, uid)
     listener.next("progress")
@@ -105,6 +106,20 @@ def test_many_failures_at_once_are_all_told_once(api: Api, monkeypatch: pytest.M
     for n in range(20):
         api.fail(uid, n + 2)
     assert Counter(listener.rest()) == {"task": 20, "progress": 1, "state": 1, "end": 1}
+
+
+def test_the_failures_of_a_job_that_ended_are_told_in_parts(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.job_events._BATCH", 8)
+    monkeypatch.setattr("api.job_events._AT_END", 8, raising=False)
+    uid = api.crawl([f"/{n}" for n in range(20)], concurrency=30)
+    listener = Listener(api, uid)
+    listener.next("progress")
+    listener.answer.close()
+    for n in range(20):
+        api.fail(uid, n + 2)
+    parts = Listener(api, uid, listener.id).answer.iter_encoded()
+    told = [part.count(b"event: task") for part in parts]
+    assert list(filter(None, told)) == [8, 8, 4]
 
 
 def test_failures_of_a_job_that_goes_on_are_told_in_parts(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
