@@ -25,13 +25,13 @@ def list_changes(call: Call, given: ListChanges) -> Answer:
     """Changes, newest first."""
     found, total = change_lists.page(call.store, _filter(call, given), given.limit, given.skip)
     meta = Meta(total=total, page=given.page, page_size=given.limit)
-    return Answer(DataPage[ChangeResult](data=[_change(change) for change in found], meta=meta))
+    return Answer(DataPage[ChangeResult](data=[change_result(change) for change in found], meta=meta))
 
 
 def get_change(call: Call, _given: NoQuery) -> Answer:
     """One change with its diff."""
     change = change_lists.get(call.store, call.organisation_id, call.path["id"])
-    common = dict(_change(change))
+    common = dict(change_result(change))
     detail = ChangeDetail(**common, diff=change.diff, diff_truncated=change.truncated)
     return Answer(Data[ChangeDetail](data=detail))
 
@@ -71,7 +71,8 @@ def _settings(call: Call, domain: Domain) -> Answer:
     )
 
 
-def _change(change: Change) -> ChangeResult:
+def change_result(change: Change) -> ChangeResult:
+    """A change as `/api` shows it."""
     words = change.types.words
     return ChangeResult(
         id=change.uid,

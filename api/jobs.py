@@ -93,10 +93,11 @@ def delete_job(call: Call, _given: NoQuery) -> Answer:
 
 def _one(call: Call, job: Job) -> JobResult:
     result = job_result(job, progress.read(call.store, [job.id]).get(job.id), EVERYTHING)
-    return result.model_copy(update={"warnings": _warnings(call, job)})
+    return result.model_copy(update={"warnings": warnings_of(call, job)})
 
 
-def _warnings(call: Call, job: Job) -> list[WarningResult]:
+def warnings_of(call: Call, job: Job) -> list[WarningResult]:
+    """What a crawl job is warned of, as `/v1` shows it."""
     return [
         WarningResult(kind=w.kind.name.lower(), message=w.message, count=w.n)  # type: ignore[arg-type]
         for w in notes.of_job(call.store, job.id)

@@ -17,12 +17,13 @@ from api.schemas.queue_jobs import (
     RetryFailed,
     ReturnValue,
 )
+from shared import ids
 from shared import jobs as job_cases
 from shared import tasks as task_cases
 from shared.clock import SECOND, iso, now_us
 from shared.errors import NotFound
 from shared.models import JobOptions
-from shared.queue import ROUTES
+from shared.queue import ROUTES, description_of
 from shared.states import FINAL, QUEUE_STATE, JobMode, TaskKind, TaskState
 from shared.store import changes, notes, queue_jobs, tasks
 from shared.store.jobs import FirstTask
@@ -36,15 +37,24 @@ _TYPES = {TaskKind.CRAWL_PAGE: "crawl", TaskKind.DISCOVER_PAGES: "discover"}
 
 def list_queue_jobs(call: Call, given: ListQueueJobs) -> Answer:
     """Queue jobs of both kinds, newest first."""
-    which = queue_jobs.QueueJobFilter(
+    found, total = queue_jobs.page(call.store, which_of(call, given), given.limit, given.skip)
+    meta = Meta(total=total, page=given.page, page_size=given.limit)
+    return Answer(DataPage[QueueJob](data=[queue_job(record) for record in found], meta=meta))
+
+
+def which_of(call: Call, given: ListQueueJobs) -> queue_jobs.QueueJobFilter:
+    """The caller's queue jobs that the filters let through."""
+    return queue_jobs.QueueJobFilter(
         call.organisation_id,
         state=_STATES[given.status] if given.status else None,
         kind=_KINDS[given.name] if given.name else None,
         domain_id=lookup.domain_in_query(call, given.domain_id),
     )
-    found, total = queue_jobs.page(call.store, which, given.limit, given.skip)
-    meta = Meta(total=total, page=given.page, page_size=given.limit)
-    return Answer(DataPage[QueueJob](data=[queue_job(record) for record in found], meta=meta))
+
+
+def function_of(record: TaskRecord) -> str:
+    """What a worker calls for a task."""
+    return description_of(ROUTES[record.kind].function, ids.task_uuid(record.job.ms, record.id).hex)
 
 
 def get_stats(call: Call, _given: NoQuery) -> Answer:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scheduler.reconcile import reconcile
-from shared import analytics, queue_ops, schedules
+from shared import analytics, history, queue_ops, schedules
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
 from shared.measures import STEPS, Measures
@@ -156,6 +156,7 @@ def steps(store: Store, queue: TaskQueue, retention_days: int) -> list[Step]:
         Step("timetable", 60.0, lambda: reconcile(store, queue)),
         Step("blocked", 3.0, lambda: give_up_blocked(store, queue)),
         Step("fold", 1.0, lambda: fold(store)),
+        Step("history", history.EVERY, lambda: history.take(queue)),
         Step("reap", 5.0, lambda: queue.reap(time.time())),
         Step("clean", 30.0, queue.clean),
         Step("retention", 600.0, lambda: retention.apply(store, now_us(), retention_days)),

@@ -1,5 +1,6 @@
 """What operators see of the queue and do to it: queues, pausing, workers. Reads of RQ's own data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,6 +11,8 @@ from shared.errors import NotFound
 from shared.queue import ALL_QUEUES, PAUSED_KEY, TaskQueue, redis_errors
 from shared.store import Store, pauses
 
+#: of what one worker runs
+_MOST_SHOWN = 32
 _REGISTRIES = ("wip", "finished", "failed", "scheduled")
 
 
@@ -124,6 +127,39 @@ def workers(queue: TaskQueue) -> list[WorkerInfo]:
             values = pipe.execute()
     found = zip(keys, values[::2], values[1::2], strict=True)
     return [_worker(key.rpartition(":")[2], fields, active) for key, fields, active in found if fields]
+
+
+def doing(queue: TaskQueue, names: Sequence[str]) -> dict[str, list[str]]:
+    """The ids of the jobs that each of these workers runs, some of them. Raises QueueUnavailable."""
+    with redis_errors(), queue.redis.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.srandmember(f"{RQ_KEY_PREFIX}:worker:{name}:executions", _MOST_SHOWN)
+        found = pipe.execute()
+    return {name: sorted(_text(run).partition(":")[0] for run in runs) for name, runs in zip(names, found, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What Redis holds of an RQ job. Moments are ISO 8601."""
+
+    #: function and argument
+    description: str
+    queue: str
+    status: str
+    enqueued_at: str | None
+    started_at: str | None
+    worker: str | None
+
+
+def payload(queue: TaskQueue, job_id: str) -> Payload | None:
+    """What Redis holds of an RQ job, None once it is gone there. Raises QueueUnavailable."""
+    names = ("description", "origin", "status", "enqueued_at", "started_at", "worker_name")
+    with redis_errors():
+        values = queue.redis.hmget(f"{RQ_KEY_PREFIX}:job:{job_id}", names)
+    if values[1] is None:
+        return None
+    texts = [None if value is None else _text(value) for value in values]
+    return Payload(texts[0] or "", texts[1] or "", texts[2] or "?", *(text or None for text in texts[3:]))
 
 
 def _require_known(name: str) -> None:

@@ -115,7 +115,11 @@ class Api:
 
     def finish(self, uid: str, seq: int, state: TaskState = TaskState.COMPLETED, **values: Any) -> None:
         """Runs one page task of a job."""
-        finish = {name: values.pop(name) for name in ("error", "links", "facts", "found", "sighting") if name in values}
+        finish = {
+            name: values.pop(name)
+            for name in ("error", "links", "facts", "found", "sighting", "redirects")
+            if name in values
+        }
         fetched = Fetched(**({"status_code": 200, "response_time": 100, "bytes": 1000} | values))
         self.record(Finish(self.start(uid, seq), state, fetched, documents=1, **finish))
 

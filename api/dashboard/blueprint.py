@@ -35,7 +35,7 @@ _NAVIGATION = (
     ("/domains", "Domains", "read"),
     ("/changes", "Changes", "read"),
     ("/webhooks", "Webhooks", "read"),
-    ("/queues", "Queues", "admin"),
+    ("/queues/jobs", "Queue", "read"),
     ("/keys", "Keys", "admin"),
 )
 

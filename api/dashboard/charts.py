@@ -1,6 +1,6 @@
 """Charts as numbers for SVG attributes: a strict CSP allows no style in the page. Pure functions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.store.counters import bucket_ms
@@ -29,6 +29,15 @@ def donut(parts: Mapping[str, int]) -> list[Arc]:
             arcs.append(Arc(name, value, round(length, 3), round(25 - start, 3)))
             start += length
     return arcs
+
+
+def sparkline(values: Sequence[tuple[float, float]], since: float, until: float) -> str:
+    """Moments (seconds) and values as the points of a line in 100 × 24, nought at the bottom; `` without two."""
+    highest = max((value for _, value in values), default=0.0)
+    if len(values) < 2 or until <= since:
+        return ""
+    points = ((100 * (at - since) / (until - since), 23 - 22 * value / (highest or 1)) for at, value in values)
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
 @dataclass(frozen=True, slots=True)

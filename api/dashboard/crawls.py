@@ -61,8 +61,13 @@ def show_slow(call: Call) -> ResponseReturnValue:
     job = lookup.job(call, call.path["job_id"])
     rows = islice(exports.rows(call.store, job, ExportType.SLOW_PAGES, limit=MOST_SLOW), MOST_SLOW)
     slow = sorted((tasks.task_result(record) for record in rows), key=_slowness, reverse=True)
+    return page(call, "slow", slow=slow, slow_ms=SLOW_MS, most=MOST_SLOW)
+
+
+def page(call: Call, tab: str, **values: Any) -> str:
+    """The page of the crawl that the path names, with one of its tabs."""
     summary = cast(TaskList, tasks.list_tasks(call, ListTasks.model_validate({"limit": 1})).body).summary
-    return _page(call, "slow", summary, slow=slow, slow_ms=SLOW_MS, most=MOST_SLOW)
+    return _page(call, tab, summary, **values)
 
 
 def _slowness(task: TaskResult) -> int:
@@ -78,6 +83,7 @@ def _page(call: Call, tab: str, summary: Summary, **values: Any) -> str:
         tab=tab,
         job=shown,
         pace=pace(shown),
+        warnings=jobs.warnings_of(call, job),
         summary=summary,
         arcs=charts.donut(summary.by_status),
         bars=charts.histogram(known.counts.tally.times, SLOW_MS),
@@ -109,4 +115,16 @@ def watch(call: Call) -> ResponseReturnValue:
 def cancel(call: Call) -> ResponseReturnValue:
     """Cancels the crawl."""
     jobs.cancel_job(call, NoBody())
+    return redirect(f"/jobs/{call.path['job_id']}", 303)
+
+
+def pause(call: Call) -> ResponseReturnValue:
+    """Starts nothing more of the crawl."""
+    jobs.pause_job(call, NoBody())
+    return redirect(f"/jobs/{call.path['job_id']}", 303)
+
+
+def resume(call: Call) -> ResponseReturnValue:
+    """Lets the crawl go on."""
+    jobs.resume_job(call, NoBody())
     return redirect(f"/jobs/{call.path['job_id']}", 303)

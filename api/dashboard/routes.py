@@ -4,11 +4,13 @@ from functools import partial
 
 from api.dashboard import (
     changes,
+    crawl_tabs,
     crawls,
     domains,
     keys,
     ops,
     pages,
+    queue_pages,
     rq_pages,
     schedules,
     signin,
@@ -28,10 +30,16 @@ PAGES = (
     # a crawl
     _get("/jobs/<job_id>", crawls.show_tasks, "crawl"),
     _get("/jobs/<job_id>/broken", crawls.show_broken, "broken"),
+    _get("/jobs/<job_id>/broken/pages", crawl_tabs.show_holders, "holders"),
+    _get("/jobs/<job_id>/changes", crawl_tabs.show_changes, "crawl_changes"),
+    _get("/jobs/<job_id>/compare", crawl_tabs.show_comparison, "comparison"),
+    Page("POST", "/jobs/<job_id>/retry-failed", crawl_tabs.retry_failed, "retry_failed_of", scope="admin"),
     _get("/jobs/<job_id>/slow", crawls.show_slow, "slow"),
     _get("/jobs/<job_id>/events", crawls.watch, "events"),
     _get("/jobs/<job_id>/export", crawls.export, "export"),
     _post("/jobs/<job_id>/cancel", crawls.cancel, "cancel"),
+    _post("/jobs/<job_id>/pause", crawls.pause, "pause_crawl"),
+    _post("/jobs/<job_id>/resume", crawls.resume, "resume_crawl"),
     _get("/jobs/<job_id>/tasks/<task_id>", task_page.show, "task"),
     _post("/jobs/<job_id>/tasks/<task_id>/retry", task_page.retry, "retry"),
     # recurring crawls
@@ -71,7 +79,12 @@ PAGES = (
     _get("/keys", keys.show, "keys", scope="admin"),
     Page("POST", "/keys", keys.create, "create_key", scope="admin"),
     Page("POST", "/keys/<id>/revoke", keys.revoke, "revoke_key", scope="admin"),
-    # queues, for operators
+    # the queue, and queues for operators
+    _get("/queues/jobs", queue_pages.show, "queue_jobs"),
+    _post("/queues/jobs", queue_pages.act_on_some, "act_on_some"),
+    Page("POST", "/queues/jobs/retry-failed", queue_pages.retry_failed, "retry_failed", scope="admin"),
+    _get("/queues/jobs/<id>", queue_pages.show_one, "queue_job"),
+    _post("/queues/jobs/<id>/<action>", queue_pages.act, "act"),
     _get("/queues", ops.show, "queues", scope="admin"),
     Page("POST", "/queues/<name>/pause", ops.pause, "pause", scope="admin"),
     Page("POST", "/queues/<name>/resume", ops.resume, "resume", scope="admin"),

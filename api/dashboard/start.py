@@ -8,18 +8,22 @@ from flask.typing import ResponseReturnValue
 
 from api import jobs
 from api.context import Call
-from api.dashboard import forms, urls
+from api.dashboard import forms, trends, urls
 from api.dashboard.pace import pace
 from api.inputs import read_query
 from api.schemas.jobs import CreateJob, JobList, JobResult, ListJobs
 from shared import queue_ops
+from shared.clock import SECOND, now_us
 from shared.errors import Invalid
+from shared.store import failures, schedules
 
 _NUMBERS = frozenset({"max_pages", "concurrency", "max_depth"})
 _LISTS = frozenset({"include", "exclude"})
 _DEFAULTS = {"domain": "", "max_pages": "", "concurrency": "20", "include": "", "exclude": "", "max_depth": ""}
 _INCLUDE = "stats,progress"
 _MOST_RUNNING = 25
+_HOUR = 3600 * SECOND
+_SHOWN_RUNS = 5
 
 
 def show(call: Call) -> ResponseReturnValue:
@@ -47,6 +51,9 @@ def _page(call: Call, form: Mapping[str, str], errors: Mapping[str, str], status
         "start.html",
         counts=call.queue.counts(),
         workers=len(queue_ops.workers(call.queue)),
+        trends=trends.trends(call),
+        failures=failures.by_kind(call.store, call.organisation_id, now_us() - _HOUR),
+        upcoming=schedules.upcoming(call.store, call.organisation_id, _SHOWN_RUNS),
         running=[(job, pace(job)) for job in running],
         recent=[(job, pace(job)) for job in recent.jobs],
         pagination=recent.pagination,

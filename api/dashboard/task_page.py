@@ -6,8 +6,10 @@ from flask.typing import ResponseReturnValue
 from api import lookup, tasks
 from api.context import Call
 from shared import jobs as cases
+from shared.clock import SECOND
 from shared.errors import NotFound
 from shared.states import TaskState
+from shared.store import notes
 from shared.store.task_records import TaskRecord
 
 
@@ -21,6 +23,8 @@ def show(call: Call) -> ResponseReturnValue:
         job_id=record.job.uid,
         domain=record.job.domain.host,
         title=_title(call, record),
+        redirects=notes.redirects_of(call.store, record.id),
+        took=_took(record),
         is_failed=record.state is TaskState.FAILED,
     )
 
@@ -38,6 +42,13 @@ def _record(call: Call) -> TaskRecord:
     if record.job.id != job.id:
         raise NotFound("Task not found")
     return record
+
+
+def _took(record: TaskRecord) -> float | None:
+    """Seconds from the newest start to the end."""
+    if record.started_at is None or record.completed_at is None:
+        return None
+    return (record.completed_at - record.started_at) / SECOND
 
 
 def _title(call: Call, record: TaskRecord) -> str | None:

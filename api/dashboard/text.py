@@ -84,6 +84,15 @@ def ago(iso: str | None) -> str:
     return "just now" if words[1:] == ["s"] and int(words[0]) < 2 else f"{words[0]} {words[1]} ago"
 
 
+def until(iso: str | None) -> str:
+    """in 5 min."""
+    at = moment(iso)
+    if at is None:
+        return NOTHING
+    left = (at - datetime.now(UTC)).total_seconds()
+    return f"in {duration(left)}" if left > 1 else "now"
+
+
 def clean(value: Any, longest: int = 300) -> str:
     """Text of a crawled site: no control or direction marks that could dress it up, and no end without end."""
     text = str(value)[: longest + 1]
@@ -114,4 +123,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "iso": iso,
     "local": local,
     "lines": lines,
+    "until": until,
 }

@@ -49,6 +49,8 @@ class ChangeFilter:
     #: microseconds
     since: int | None = None
     type: ChangeType | None = None
+    #: what this crawl has found
+    job_no: int | None = None
 
 
 _LISTED = [column for column in _C if column.name != "diff"]
@@ -92,6 +94,8 @@ def _condition(which: ChangeFilter) -> Any:
         wanted.append(_C.created_at >= which.since)
     if which.type is not None:
         wanted.append(_C.types.bitwise_and(int(which.type)) != 0)
+    if which.job_no is not None:
+        wanted += [_C.task_id >= ids.pack(which.job_no, 0), _C.task_id < ids.pack(which.job_no + 1, 0)]
     return and_(*wanted)
 
 

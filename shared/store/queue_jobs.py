@@ -122,13 +122,14 @@ def _mine(which: QueueJobFilter) -> list[Any]:
 
 
 def _rows(conn: Connection, job_no: int, which: QueueJobFilter, limit: int, offset: int) -> list[Any]:
-    query = select(tasks).where(*_scope(conn, job_no, which.states))
+    query = select(tasks).where(*scope(conn, job_no, which.states))
     if which.kind is not None:
         query = query.where(_T.kind == which.kind)
     return list(conn.execute(query.order_by(_T.id.desc()).limit(limit).offset(offset)))
 
 
-def _scope(conn: Connection, job_no: int, states: tuple[TaskState, ...]) -> list[Any]:
+def scope(conn: Connection, job_no: int, states: tuple[TaskState, ...]) -> list[Any]:
+    """The conditions on the tasks of a job in these states, by an index where there is one."""
     if states == (TaskState.FAILED,):
         # with a range of ids besides: by the job alone SQLite prefers the unique index, and walks through all rows
         return [_T.job_id == job_no, IS_FAILED, _T.id > ids.pack(job_no, 0), _T.id < ids.pack(job_no + 1, 0)]

@@ -63,6 +63,14 @@ def page(
         return [_schedule(row) for row in found], total
 
 
+def upcoming(store: Store, organisation_id: int, limit: int) -> list[Schedule]:
+    """The schedules of an organisation that run next, the first first."""
+    mine = (_S.organisation_id == organisation_id, _S.next_run_at.is_not(None))
+    with store.read() as conn:
+        found = conn.execute(_LOADED.where(*mine).order_by(_S.next_run_at, _S.id).limit(limit))
+        return [_schedule(row) for row in found]
+
+
 def change(
     store: Store, uid: str, organisation_id: int, edit: Callable[[Schedule], Schedule]
 ) -> tuple[Schedule, Schedule]:

@@ -171,8 +171,7 @@ def _measured(which: TaskFilter) -> list[Any]:
         # what an earlier attempt of a cancelled task had measured counts nowhere
         conditions.append(_T.state != TaskState.CANCELLED)
     if which.path is not None:
-        # paths are stored percent-encoded
-        conditions.append(_Holds(_T.path, literal(f"%{_escaped(quote(which.path, safe=_PLAIN))}%")))
+        conditions.append(path_holds(which.path))
     return conditions
 
 
@@ -190,6 +189,16 @@ def _ilike(element: _Holds, compiler: Any, **kwargs: Any) -> str:
         return f"{column} LIKE {pattern} ESCAPE '!'"
     # half the time of ILIKE, which folds by the rules of a language
     return f'lower({column} COLLATE "C") LIKE lower({pattern} COLLATE "C") ESCAPE \'!\''
+
+
+def holds(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+    """Whether a column's text has this in it, in whatever case."""
+    return _Holds(column, literal(f"%{_escaped(text)}%"))
+
+
+def path_holds(text: str) -> ColumnElement[bool]:
+    """Whether a task's path has this in it: paths are stored percent-encoded."""
+    return holds(_T.path, quote(text, safe=_PLAIN))
 
 
 def _escaped(text: str) -> str:

@@ -1,5 +1,6 @@
 """One task: read it, and what an operator can do with it: again, now, never."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Select, select, update
@@ -27,6 +28,15 @@ def get(store: Store, organisation_id: int, task_id: int) -> TaskRecord:
         if row is None or job is None or job.organisation_id != organisation_id:
             raise NotFound("Task not found")
         return task_records.of_rows(conn, [row], {job.id: job})[0]
+
+
+def some(store: Store, organisation_id: int, task_ids: Collection[int]) -> list[TaskRecord]:
+    """Those of these tasks that are this organisation's."""
+    with store.read() as conn:
+        rows = list(conn.execute(select(tasks).where(_T.id.in_(sorted(task_ids))))) if task_ids else []
+        found = jobs.load(conn, {row.job_id for row in rows})
+        mine = {no: job for no, job in found.items() if job.organisation_id == organisation_id}
+        return task_records.of_rows(conn, [row for row in rows if row.job_id in mine], mine)
 
 
 def reopen(store: Store, organisation_id: int, task_id: int, now: int) -> Dispatch:

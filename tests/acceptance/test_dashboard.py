@@ -1,143 +1,22 @@
-"""The dashboard in a real browser: headless Chromium, driven over its debugging pipe."""
+"""The dashboard in a real browser."""
 
-import base64
-import json
-import os
-import shutil
-import subprocess
-import sys
+import csv
+import io
+import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, expect
 
-from tests.acceptance.system import KEY, System
+from tests.acceptance.chromium import PATIENCE, Tab, chromium
+from tests.acceptance.system import System
 from tests.site import Page, Site, html
-from tests.waiting import until
 
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-dev-shm-usage"
-    " --hide-scrollbars --remote-debugging-pipe --window-size=1280,900"
-).split()
-#: Chromium reads its commands from descriptor 3 and answers on 4
-LAUNCH = """
-import fcntl, os, sys
-theirs = [fcntl.fcntl(int(text), fcntl.F_DUPFD, 10) for text in sys.argv[1:3]]
-for at, descriptor in enumerate(theirs, 3):
-    os.dup2(descriptor, at)
-    os.close(descriptor)
-os.execvp(sys.argv[3], sys.argv[3:])
-"""
+PATHS = ("/", "/schedules", "/domains", "/changes", "/webhooks", "/keys", "/queues", "/queues/jobs")
 
-
-class Chromium:
-    """One tab. Its debugging protocol goes over two pipes, so no library and no port is needed."""
-
-    def __init__(self, program: str, profile: Path) -> None:
-        theirs, self._write = os.pipe()
-        self._read, theirs_out = os.pipe()
-        command = [sys.executable, "-c", LAUNCH, str(theirs), str(theirs_out), program, *FLAGS]
-        self._process = subprocess.Popen(
-            [*command, f"--user-data-dir={profile}", "about:blank"],
-            pass_fds=(theirs, theirs_out),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(theirs)
-        os.close(theirs_out)
-        self._buffer = b""
-        self._last = 0
-        self._session: str | None = None
-        #: what the page wrote to the console or was refused by its policy
-        self.complaints: list[str] = []
-        self._open()
-
-    def _open(self) -> None:
-        target = self.send("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log"):
-            self.send(f"{domain}.enable")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait(10)
-        os.close(self._read)
-        os.close(self._write)
-
-    def send(self, method: str, **params: Any) -> Any:
-        """One command; its result."""
-        self._last += 1
-        message: dict[str, Any] = {"id": self._last, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._receive()
-            if answer.get("id") == self._last:
-                assert "error" not in answer, answer
-                return answer["result"]
-            self._note(answer)
-
-    def _receive(self) -> Any:
-        while b"\0" not in self._buffer:
-            part = os.read(self._read, 1 << 16)
-            assert part, "Chromium has ended"
-            self._buffer += part
-        line, _, self._buffer = self._buffer.partition(b"\0")
-        return json.loads(line)
-
-    def _note(self, event: Any) -> None:
-        if event.get("method") == "Log.entryAdded":
-            self.complaints.append(event["params"]["entry"]["text"])
-        if event.get("method") == "Runtime.exceptionThrown":
-            self.complaints.append(str(event["params"]["exceptionDetails"]))
-
-    def run(self, script: str) -> Any:
-        """The value of a script in the page; None while the page changes."""
-        answer = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        return answer["result"].get("value")
-
-    def go(self, url: str) -> None:
-        self.send("Page.navigate", url=url)
-        until(lambda: self.run("document.readyState + (location.href != 'about:blank')") == "completetrue", 30, url)
-
-    def text(self) -> str:
-        return self.run("document.body.innerText") or ""
-
-    def sees(self, text: str, seconds: float = 30) -> None:
-        until(lambda: text in self.text(), seconds, f"{text!r} on {self.run('location.href')}: {self.text()[:2000]}")
-
-    def click(self, selector: str) -> None:
-        self.run(f"document.querySelector({json.dumps(selector)}).click()")
-
-    def type(self, selector: str, text: str) -> None:
-        """Types with the keyboard, into the focused field."""
-        self.run(f"document.querySelector({json.dumps(selector)}).select()")
-        self.send("Input.insertText", text=text)
-
-    def press(self, key: str) -> None:
-        code = {"Enter": 13, "Tab": 9}[key]
-        common = {"key": key, "code": key, "windowsVirtualKeyCode": code}
-        self.send("Input.dispatchKeyEvent", type="keyDown", text="\r" if key == "Enter" else "", **common)
-        self.send("Input.dispatchKeyEvent", type="keyUp", **common)
-
-    def size(self, width: int, height: int, *, is_phone: bool = False) -> None:
-        self.send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=is_phone
-        )
-
-    def is_dark(self, dark: bool) -> None:
-        value = "dark" if dark else "light"
-        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": value}])
-
-    def screenshot(self, path: Path) -> None:
-        data = self.send("Page.captureScreenshot", captureBeyondViewport=True)["data"]
-        path.write_bytes(base64.b64decode(data))
+expect.set_options(timeout=PATIENCE)
 
 
 def hostile_site() -> dict[str, Any]:
@@ -155,66 +34,123 @@ def site() -> Iterator[Site]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as made:
+        yield made
+
+
 @pytest.fixture
-def chromium(tmp_path: Path) -> Iterator[Chromium]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        reason = "Chromium is not installed (chromium, chromium-browser or google-chrome on PATH)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with Chromium(program, tmp_path / "profile") as browser:
-        yield browser
-
-
-def sign_in(browser: Chromium, system: System, path: str = "/") -> None:
-    browser.go(system.url(path))
-    browser.sees("Sign in")
-    browser.type("#key", KEY)
-    browser.press("Enter")
-
-
-def test_a_newcomer_finds_the_broken_links(system: System, site: Site, chromium: Chromium) -> None:
+def tab(browser: Browser, system: System) -> Iterator[Tab]:
     system.start()
-    sign_in(chromium, system)
-    chromium.sees("Start a crawl")
-    chromium.type("#domain", f"http://{site.host}")
-    chromium.press("Enter")
-    until(lambda: chromium.run("document.querySelector('h1 .state')?.innerText") == "completed", 60)
-    chromium.click(".tabs a:nth-child(2)")
-    chromium.sees(f"http://{site.host}/gone/2")
-    chromium.sees("HTTP 404")
-    assert chromium.run("document.querySelectorAll('[data-live=list] tbody tr').length") == 4
-    assert chromium.run("document.title").startswith(site.host)
-    assert chromium.complaints == []
+    made = Tab(browser, system)
+    yield made
+    made.context.close()
+    assert made.complaints == []
 
 
-def test_a_hostile_title_stays_text(system: System, site: Site, chromium: Chromium) -> None:
-    system.start()
+def test_a_newcomer_finds_broken_links_exports_them_and_sets_a_weekly_schedule(tab: Tab, site: Site) -> None:
+    """What the README promises, by its own steps."""
+    page = tab.sign_in()
+    page.get_by_label("Domain or URL").fill(f"http://{site.host}")
+    page.get_by_role("button", name="Start crawl").click()
+    # live: by server-sent events, without a reload
+    expect(page.locator("h1 .state")).to_have_text("completed")
+    page.get_by_role("link", name="Broken links").click()
+    expect(page.locator("[data-live=list] tbody tr")).to_have_count(4)
+    expect(page.get_by_text(f"http://{site.host}/gone/2")).to_be_visible()
+    page.get_by_text("Export", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_label("Broken links as csv").click()
+    rows = list(csv.reader(io.StringIO(download.value.path().read_text())))
+    assert sorted(row[1] for row in rows[1:])[0].endswith("/%3Cscript%3E")
+    assert len(rows) == 5
+    page.get_by_role("link", name="Schedules").click()
+    page.get_by_label("Domain or URL").fill(f"http://{site.host}")
+    page.get_by_label("How often").select_option("Mondays")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("status").get_by_role("listitem")).to_have_count(5)
+    page.get_by_role("button", name="Create schedule").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Mondays at 06:00")
+
+
+def test_a_hostile_title_stays_text(tab: Tab, system: System, site: Site) -> None:
     job = system.crawl(f"http://{site.host}")
     system.ended(job)
     home = next(task["id"] for task in system.tasks(job) if task["path"] == "/")
-    sign_in(chromium, system, f"/jobs/{job}/tasks/{home}")
-    chromium.sees("<script>document.title='owned'</script>")
-    assert chromium.run("document.title") == "/ · Crawlyard"
-    assert chromium.complaints == []
+    page = tab.sign_in(f"/jobs/{job}/tasks/{home}")
+    expect(page.get_by_text("<script>document.title='owned'</script>")).to_be_visible()
+    assert page.title() == "/ · Crawlyard"
 
 
-def test_the_start_page_updates_itself_and_keeps_what_is_typed(system: System, site: Site, chromium: Chromium) -> None:
-    system.start()
-    sign_in(chromium, system)
-    chromium.sees("No crawl yet")
-    chromium.type("#domain", "half.typed")
+def test_the_start_page_updates_itself_and_keeps_what_is_typed(tab: Tab, system: System, site: Site) -> None:
+    page = tab.sign_in()
+    page.get_by_label("Domain or URL").fill("half.typed")
     system.crawl(f"http://{site.host}")
-    chromium.sees(site.host)
-    assert chromium.run("document.activeElement.id + document.activeElement.value") == "domainhalf.typed"
+    expect(page.locator("[data-live=recent]").get_by_text(site.host)).to_be_visible()
+    expect(page.get_by_label("Domain or URL")).to_be_focused()
+    expect(page.get_by_label("Domain or URL")).to_have_value("half.typed")
 
 
-def test_it_fits_on_a_phone(system: System, chromium: Chromium) -> None:
+def test_it_fits_on_a_phone_light_and_dark(browser: Browser, system: System, site: Site) -> None:
     system.start()
-    chromium.size(360, 740, is_phone=True)
-    sign_in(chromium, system)
-    chromium.sees("Start a crawl")
-    for path in ("/", "/queues"):
-        chromium.go(system.url(path))
-        assert chromium.run("document.documentElement.scrollWidth") <= 360
+    job = system.crawl(f"http://{site.host}")
+    system.ended(job)
+    tab = Tab(browser, system, viewport={"width": 360, "height": 740}, is_mobile=True, color_scheme="dark")
+    page = tab.sign_in()
+    tabs = (f"/jobs/{job}{name}" for name in ("", "/broken", "/broken/pages", "/slow", "/changes", "/compare"))
+    for path in (*PATHS, *tabs):
+        tab.go(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 28)"
+    tab.context.close()
+    assert tab.complaints == []
+
+
+def test_every_control_has_a_name_and_is_reached_by_keyboard(tab: Tab, system: System, site: Site) -> None:
+    job = system.crawl(f"http://{site.host}")
+    system.ended(job)
+    page = tab.sign_in()
+    for path in (*PATHS, f"/jobs/{job}"):
+        tab.go(path)
+        unnamed = page.evaluate(
+            """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, summary")]
+              .filter((node) => !(node.labels?.length || node.ariaLabel || node.textContent.trim()))
+              .map((node) => node.outerHTML)"""
+        )
+        assert unnamed == [], path
+        assert len(page.get_by_role("heading", level=1).all()) == 1, path
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip", path
+
+
+def test_chosen_queue_jobs_are_retried_in_bulk(tab: Tab, system: System, site: Site) -> None:
+    system.ended(system.crawl(f"http://{site.host}"))
+    page = tab.sign_in("/queues/jobs?status=failed")
+    for box in page.get_by_role("checkbox").all()[:2]:
+        box.check()
+    page.get_by_role("button", name="Retry", exact=True).click()
+    expect(page.get_by_text("2 done")).to_be_visible()
+
+
+def test_an_expired_session_leads_to_the_sign_in_and_back(tab: Tab, system: System) -> None:
+    page = tab.sign_in("/domains")
+    tab.context.clear_cookies()
+    page.get_by_role("link", name="Webhooks").click()
+    page.wait_for_url(re.compile("/login"))
+    page.get_by_label("API key").fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("not valid")
+    # the browser tells of the 401 in its console
+    tab.complaints.clear()
+
+
+def test_a_changed_page_is_shown_side_by_side(tab: Tab, system: System, site: Site) -> None:
+    system.ended(system.crawl(f"http://{site.host}"))
+    site.pages["/page/1"] = html("Page 1 is another one <a href='/gone/1'>x</a>")
+    job = system.crawl(f"http://{site.host}")
+    system.ended(job)
+    page = tab.sign_in(f"/jobs/{job}/changes")
+    page.get_by_role("link", name="content", exact=True).first.click()
+    expect(page.locator("td.gone").first).to_contain_text("Page 1")
+    expect(page.locator("td.come").first).to_contain_text("another one")

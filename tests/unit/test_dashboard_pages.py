@@ -218,6 +218,14 @@ def test_a_crawl_is_cancelled(api: Api, browser: Browser) -> None:
     assert "Cancel this crawl" not in browser.get(f"/jobs/{uid}")
 
 
+def test_a_crawl_is_paused_and_goes_on(api: Api, browser: Browser) -> None:
+    uid = api.crawl()
+    for action, offered in (("pause", "Resume"), ("resume", "Pause")):
+        assert browser.post(f"/jobs/{uid}/{action}", f"/jobs/{uid}").status_code == 303
+        assert re.search(f"<button[^>]*>{offered}</button>", browser.get(f"/jobs/{uid}"))
+    assert browser.post(f"/jobs/{crawled(api)}/pause").status_code == 409
+
+
 def test_what_cannot_be_cancelled_says_so(api: Api, browser: Browser) -> None:
     answer = browser.post(f"/jobs/{crawled(api)}/cancel")
     assert answer.status_code == 409

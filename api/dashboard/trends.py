@@ -1,0 +1,32 @@
+"""The last hour of the queue as small lines."""
+
+import time
+from dataclasses import dataclass
+
+from api.context import Call
+from api.dashboard.charts import sparkline
+from shared import history
+from shared.history import Pace
+
+_COUNTS = ("waiting", "active", "delayed")
+_ENDS = ("completed", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Trends:
+    """The last hour."""
+
+    #: tasks a minute over the last minute; None while there are no samples
+    pace: Pace | None
+    #: the points of a line by name: counts of the queue, and tasks a minute that ended so
+    lines: dict[str, str]
+
+
+def trends(call: Call) -> Trends:
+    """The last hour up to now."""
+    samples, until = history.read(call.queue), time.time()
+    values = {name: [(sample.at, float(getattr(sample, name))) for sample in samples] for name in _COUNTS}
+    paces = history.paces(samples)
+    values |= {name: [(pace.at, float(getattr(pace, name))) for pace in paces] for name in _ENDS}
+    since = until - history.SPAN
+    return Trends(history.recent(samples), {name: sparkline(line, since, until) for name, line in values.items()})
