@@ -84,12 +84,12 @@ class EmbeddedRedis:
             self.process.wait()
 
 
-def start_redis(home: Path) -> EmbeddedRedis:
-    """Starts the server on `<home>/redis` and waits until it answers.
+def start_redis(home: Path, binary: str | None = None) -> EmbeddedRedis:
+    """Starts the server (`binary`, else what `redis_binary` finds) on `<home>/redis` and waits until it answers.
 
     Raises Conflict when one runs on that folder already, QueueUnavailable when it cannot start.
     """
-    binary = redis_binary()
+    binary = binary or redis_binary()
     folder = home / "redis"
     with ExitStack() as undo:
         lock = FileLock(folder / "lock", f"another Redis server runs in {folder}")

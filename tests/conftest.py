@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 import redis
 
-from shared.embedded import EmbeddedRedis, start_redis
+from shared import embedded
 from shared.errors import QueueUnavailable
 from tests.postgres import PostgresServer, find_binaries
 
@@ -18,7 +18,24 @@ SETTINGS = ("REDIS_URL", "DATABASE_URL", "PORT", "WEB_CONCURRENCY", "GRACE", "LO
 PREFIXES = ("CRAWLYARD_", "WORKER_")
 
 
-def _missing(reason: str) -> NoReturn:
+#: parametrize `redis_server` with these to have a test run on both kinds of server
+BOTH_SERVERS = ("embedded", "redis-server")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--redis-server=/usr/bin/redis-server`: what needs a Redis runs on that one instead of the embedded Valkey."""
+    parser.addoption("--redis-server", help="path of a Redis or Valkey server of version 7 or newer")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the server that was asked for the embedded one of this process; children start none of their own."""
+    binary = config.getoption("--redis-server")
+    if binary:
+        embedded.redis_binary = lambda: str(binary)
+
+
+def missing(reason: str) -> NoReturn:
+    """Fails in CI, skips at home."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -32,18 +49,23 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    """One embedded server for the session."""
+def redis_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[embedded.EmbeddedRedis]:
+    """One server for the session; one of each kind for tests that name both."""
+    binary = None
+    if getattr(request, "param", "embedded") != "embedded":
+        binary = shutil.which(request.param) or missing(f"{request.param} is not installed")
     try:
-        server = start_redis(tmp_path_factory.mktemp("redis"))
+        server = embedded.start_redis(tmp_path_factory.mktemp("redis"), binary)
     except QueueUnavailable as error:
-        _missing(error.message)
+        missing(error.message)
     yield server
     server.stop()
 
 
 @pytest.fixture
-def redis_url(redis_server: EmbeddedRedis) -> str:
+def redis_url(redis_server: embedded.EmbeddedRedis) -> str:
     """The address of an empty Redis."""
     with redis.Redis.from_url(redis_server.url) as link:
         link.flushall()
@@ -77,7 +99,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     """One PostgreSQL server for the session."""
     binaries = find_binaries()
     if binaries is None or shutil.which("setpriv") is None:
-        _missing("PostgreSQL is not installed (initdb, postgres and setpriv are needed)")
+        missing("PostgreSQL is not installed (initdb, postgres and setpriv are needed)")
     server = PostgresServer(binaries)
     yield server
     server.stop()

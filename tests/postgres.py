@@ -28,6 +28,9 @@ def find_binaries() -> str | None:
 class PostgresServer:
     """One server with many databases."""
 
+    #: that it listens on
+    address = "127.0.0.1"
+
     def __init__(self, binaries: str, folder: Path | None = None) -> None:
         """With its data in a folder, or in a temporary one."""
         self._folder = tempfile.mkdtemp(prefix="crawlyard-pg-", dir=folder or "/tmp")
@@ -40,15 +43,17 @@ class PostgresServer:
         data = f"{self._folder}/data"
         options = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")
         self._run(f"{binaries}/initdb", "-D", data, *options)
+        with open(f"{data}/pg_hba.conf", "a") as access:
+            access.write("host all postgres samenet trust\n")
         self.port = free_port()
-        where = ("-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
+        where = ("-p", str(self.port), "-c", f"listen_addresses={self.address}", "-c", "unix_socket_directories=")
         command = [*self._prefix, f"{binaries}/postgres", "-D", data, *where, "-c", "max_connections=200", *FAST]
         with open(f"{self._folder}/log", "wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder, process_group=0)
         self._wait()
 
     def url(self, name: str) -> str:
-        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
+        return f"postgresql+psycopg://postgres@{self.address}:{self.port}/{name}"
 
     def create(self, template: str = "template1") -> str:
         """Makes a database; returns its name."""
@@ -65,7 +70,7 @@ class PostgresServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _execute(self, statement: str) -> None:
-        address = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        address = f"postgresql://postgres@{self.address}:{self.port}/postgres"
         with psycopg.connect(address, autocommit=True, connect_timeout=5) as link:
             link.execute(statement.encode())
 

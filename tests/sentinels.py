@@ -7,7 +7,7 @@ from pathlib import Path
 
 import redis
 
-from shared.embedded import FLAGS, redis_binary
+from shared import embedded
 from shared.ports import free_port
 from shared.queue import connect
 from shared.spawn import spawn
@@ -41,7 +41,7 @@ class Node:
 
     def start(self, master: int | None = None) -> None:
         """Starts it on its data, as a replica of the server on the port `master`, and waits until it answers."""
-        argv = [redis_binary(), *FLAGS, "--port", str(self.port), "--dir", str(self.folder)]
+        argv = [embedded.redis_binary(), *embedded.FLAGS, "--port", str(self.port), "--dir", str(self.folder)]
         argv += ["--logfile", str(self.folder / "log"), "--repl-diskless-sync-delay", "0"]
         if self._password:
             argv += ["--requirepass", self._password, "--masterauth", self._password]
@@ -130,7 +130,7 @@ class SentinelRedis:
         values = {"service": SERVICE, "master": self._nodes[0].port, "down_after": DOWN_AFTER}
         text = _CONFIG.format(port=port, folder=folder, **values)
         config.write_text(text + (f"sentinel auth-pass {SERVICE} {password}\n" if password else ""))
-        return port, _spawn([redis_binary(), str(config), "--sentinel"])
+        return port, _spawn([embedded.redis_binary(), str(config), "--sentinel"])
 
     def _ask(self, question: str) -> list[str]:
         with redis.Redis(port=self.sentinels[0][0], decode_responses=True) as link:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import requests
 
-from shared.embedded import start_redis
+from shared.embedded import EmbeddedRedis, start_redis
 from shared.ports import free_port
 from tests.waiting import until
 
@@ -27,9 +27,10 @@ def procfile() -> dict[str, list[str]]:
 class System:
     """Redis, a database, and any number of the Procfile's processes."""
 
-    def __init__(self, home: Path, database_url: str, **env: str) -> None:
+    def __init__(self, home: Path, database_url: str, redis: EmbeddedRedis | None = None, **env: str) -> None:
+        """Starts a Redis unless one is given, and stops either."""
         self.home = home
-        self.redis = start_redis(home)
+        self.redis = redis or start_redis(home)
         self.port = free_port()
         self._commands = procfile()
         self._processes: list[subprocess.Popen[bytes]] = []

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 
 from shared import ids
@@ -10,8 +11,11 @@ from shared.queue import Counts, TaskQueue
 from shared.rqtypes import CrawlJob, CrawlQueue
 from shared.stages import Dispatch
 from shared.states import TaskKind
+from tests.conftest import BOTH_SERVERS
 from workers.executions import Running
 from workers.finisher import Ending, Finisher
+
+pytestmark = pytest.mark.parametrize("redis_server", BOTH_SERVERS, indirect=True)
 
 PAGE = Dispatch(ids.pack(1, 2), TaskKind.CRAWL_PAGE, 1_700_000_000_000)
 OTHER = Dispatch(ids.pack(1, 3), TaskKind.CRAWL_PAGE, 1_700_000_000_000)

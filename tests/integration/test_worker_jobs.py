@@ -14,8 +14,11 @@ from rq.results import Result
 from shared.queue import TaskQueue
 from shared.rqtypes import CrawlJob, CrawlQueue, OrjsonSerializer
 from tests import jobfunctions as f
+from tests.conftest import BOTH_SERVERS
 from tests.waiting import until
 from workers.worker import ConcurrentWorker
+
+pytestmark = pytest.mark.parametrize("redis_server", BOTH_SERVERS, indirect=True)
 
 
 @pytest.fixture
