@@ -3,8 +3,7 @@
 import re
 import shutil
 import subprocess
-import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,8 @@ from tests.waiting import until
 
 WORKERS = ("worker1", "worker2", "worker3")
 PAGES, CONCURRENCY, THREADS = 1200, 24, 8
-#: seconds that each page takes, and what a busy machine may need beside
-DELAY, SLACK = 0.3, 2.0
+#: seconds that each page takes
+DELAY = 0.3
 
 
 class Database(PostgresServer):
@@ -116,7 +115,6 @@ def test_the_accounting_is_exact_after_every_kind_of_cut(machines: Machines, sit
 
     hosts["worker3"].throttle("600kbit", queue=4500)
     hosts["worker1"].unplug()
-    cut = time.monotonic()
     until(lambda: crashes(machines), 40, "what the lost worker held is taken back")
     hosts["worker1"].plug_in()
 
@@ -129,7 +127,7 @@ def test_the_accounting_is_exact_after_every_kind_of_cut(machines: Machines, sit
     assert hosts["worker3"].unthrottle() > 0
     machines.ended(job, 120)
     assert_exact(machines, job, site)
-    assert_fetched_once(site, cut)
+    assert_fetched_once(machines, site)
     assert all(process.poll() is None for process in machines.workers)
     assert not re.search("Traceback", "".join(machines.log(name) for name in (*WORKERS, "scheduler", "api")))
 
@@ -166,12 +164,11 @@ def assert_exact(machines: Machines, job: str, site: Site) -> None:
     assert machines.get("/api/jobs/stats")["data"]["total"] == 0
 
 
-def assert_fetched_once(site: Site, cut: float) -> None:
-    """No page was asked for twice, but for those whose outcome a worker still held when it was cut off."""
-    asked = defaultdict(list)
-    for request in site.requests:
-        if request.path in site.pages:
-            asked[request.path].append(request.at)
-    again = {path: times for path, times in asked.items() if len(times) > 1}
-    assert len(again) < CONCURRENCY
-    assert all(cut - DELAY - SLACK < times[0] < cut + SLACK and len(times) == 2 for times in again.values())
+def assert_fetched_once(machines: Machines, site: Site) -> None:
+    """No page was asked for twice but those in flight at a cut: each time more is a lost lease or answer."""
+    asked = Counter(request.path for request in site.requests if request.path in site.pages)
+    found = rows(machines)
+    unexplained = {r.path: asked[r.path] for r in found if asked[r.path] > r.attempts + r.crashes}
+    assert unexplained == {}
+    assert min(asked.values()) == 1
+    assert crashes(machines) < 2 * CONCURRENCY
