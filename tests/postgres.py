@@ -30,6 +30,8 @@ class PostgresServer:
 
     #: that it listens on
     address = "127.0.0.1"
+    #: settings of its own
+    flags: tuple[str, ...] = FAST
 
     def __init__(self, binaries: str, folder: Path | None = None) -> None:
         """With its data in a folder, or in a temporary one."""
@@ -47,7 +49,7 @@ class PostgresServer:
             access.write("host all postgres samenet trust\n")
         self.port = free_port()
         where = ("-p", str(self.port), "-c", f"listen_addresses={self.address}", "-c", "unix_socket_directories=")
-        command = [*self._prefix, f"{binaries}/postgres", "-D", data, *where, "-c", "max_connections=200", *FAST]
+        command = [*self._prefix, f"{binaries}/postgres", "-D", data, *where, "-c", "max_connections=200", *self.flags]
         with open(f"{self._folder}/log", "wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder, process_group=0)
         self._wait()
