@@ -53,9 +53,10 @@ def survey(tasks: Iterable[Task]) -> Survey:
 
 def leading(counts: Counter[str]) -> dict[str, int]:
     """The most frequent names, then all others in one."""
-    first = counts.most_common(_NAMES)
-    rest = counts.total() - sum(n for _, n in first)
-    return {**dict(first), **({OTHER: rest} if rest else {})}
+    named = Counter({name: n for name, n in counts.items() if name != OTHER})
+    first = dict(named.most_common(_NAMES))
+    rest = counts.total() - sum(first.values())
+    return first | ({OTHER: rest} if rest else {})
 
 
 def _count(found: Survey, task: Task) -> None:

@@ -152,6 +152,8 @@ class DefaultList(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As any group, with `list` for what is missing."""
+        if ctx.resilient_parsing:  # a shell that completes: the verb is still to come
+            return super().parse_args(ctx, args)
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
             args = ["list", *args]
         return super().parse_args(ctx, args)

@@ -1,6 +1,8 @@
 """Every route has a verb; every verb shows what its route answers, safely."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,6 +21,7 @@ from tests.pretended import HOSTILE, Pretended, name, poison
 ID = "018d0cb5-a3c0-7000-8000-000000000001"
 #: pages for browsers and what belongs to them
 BROWSER = {"text/html", "text/javascript", "text/css"}
+ROOT = Path(__file__).parents[2]
 #: verbs that put several answers together
 SUMS = ("report", "watch", "top")
 ROUTE = {name(route): route for route in ROUTES}
@@ -102,6 +105,13 @@ def test_json_is_exactly_the_answer(api: Pretended, verb: str) -> None:
     result = run(verb, "--json")
     assert result.stdout.isascii()
     assert json.loads(result.stdout) == api.answer(ROUTE[CALLS[reachable()[verb]][0]])
+
+
+def test_help_imports_no_verb() -> None:
+    code = "import sys; from api.cli.root import cli; cli(['--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert not loaded.intersection({"requests", "rich", "flask", "sqlalchemy", "redis", "pydantic", "api.cli.verbs"})
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "json"])
