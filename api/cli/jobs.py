@@ -42,8 +42,8 @@ _TASKS = listing(
 _OFFSET = click.option("--offset", type=click.IntRange(0), help="Leave out that many; instead of --page.")
 
 
-def _cancelled(answer: Answer) -> list[str]:
-    return [f"{answer['id']} is {answer['status']}"]
+def _now(answer: Answer) -> list[str]:
+    return [f"{answer['id']} is {'paused' if answer.get('paused_at') else answer['status']}"]
 
 
 add_verbs(
@@ -78,8 +78,10 @@ add_verbs(
             _OFFSET,
         ),
     ),
-    Verb("cancel", "POST /v1/jobs/<job_id>/cancel", "Stop a crawl.", _cancelled),
-    Verb("delete", "DELETE /v1/jobs/<job_id>", "The same as cancel.", _cancelled),
+    Verb("pause", "POST /v1/jobs/<job_id>/pause", "Fetch no more pages of a crawl.", _now),
+    Verb("resume", "POST /v1/jobs/<job_id>/resume", "Let a paused crawl go on.", _now),
+    Verb("cancel", "POST /v1/jobs/<job_id>/cancel", "Stop a crawl.", _now),
+    Verb("delete", "DELETE /v1/jobs/<job_id>", "The same as cancel.", _now),
     Verb(
         "retry-failed",
         "POST /api/jobs/retry-failed",

@@ -25,6 +25,7 @@ crawl_options = (
     click.option("--header", multiple=True, metavar="'NAME: VALUE'", help="Send this header; may be repeated."),
     click.option("--cookie", multiple=True, metavar="NAME=VALUE", help="Send this cookie; may be repeated."),
     click.option("--auth", metavar="USER[:PASSWORD]", help="Basic authentication; without a password asks for it."),
+    click.option("--transfer-all", is_flag=True, help="Transfer pages that have not changed since, too."),
     click.option("--ignore-robots", is_flag=True, help="Do not obey robots.txt; needs an admin key."),
 )
 
@@ -36,6 +37,7 @@ def crawl_body(given: dict[str, Any]) -> dict[str, Any]:
         "concurrency": given["concurrency"],
         "use_sitemap": False if given["no_sitemap"] else None,
         "find_links": given["links"],
+        "conditional_requests": False if given["transfer_all"] else None,
         "respect_robots": False if given["ignore_robots"] else None,
         "include": list(given["include"]),
         "exclude": list(given["exclude"]),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -13,8 +14,10 @@ from click.testing import CliRunner, Result
 
 from api.cli import following
 from api.cli.root import VERBS, cli
+from api.cli.scope import crawl_body
 from api.cli.verbs import CALLS
 from api.routes import ROUTES
+from api.schemas.options import Options
 from shared.relay import CONTROLS
 from tests.pretended import HOSTILE, Pretended, name, poison
 
@@ -147,6 +150,22 @@ def test_a_slash_stays_in_its_part_of_the_path(api: Pretended) -> None:
 def test_a_group_lists_where_no_verb_is_named(api: Pretended, line: list[str]) -> None:
     assert CliRunner().invoke(cli, line).exit_code == 0
     assert len(api.asked) == 1
+
+
+def test_every_option_of_a_crawl_can_be_given() -> None:
+    given: dict[str, Any] = dict.fromkeys(option.name for option in reachable()["crawl"].params)
+    switches = {"no_sitemap": True, "links": False, "ignore_robots": True, "transfer_all": True, "same_host": True}
+    pairs = {"header": ["a: b"], "cookie": ["a=b"], "auth": "a:b", "query": "drop"}
+    texts = {name: ["x"] for name in ("include", "exclude", "urls")}
+    body = crawl_body(
+        given
+        | dict.fromkeys(("max_pages", "concurrency", "max_depth"), 1)
+        | switches
+        | pairs
+        | texts
+        | {"sitemap": "x", "user_agent": "x"}
+    )
+    assert set(Options.model_fields) - set(body) == {"source_type", "source_detail"}
 
 
 def test_what_is_not_given_is_not_sent(api: Pretended) -> None:
