@@ -15,6 +15,7 @@ from shared.clock import SECOND
 from shared.errors import NotFound
 from shared.models import Analytics, Domain
 from shared.states import AnalyticsState
+from shared.store import domains as domains_store
 from shared.store import page_views
 from shared.store.analytics_tables import analytics
 from shared.store.engine import Store
@@ -74,6 +75,7 @@ def put(store: Store, domain: Domain, property_id: str, client_email: str, seale
     }
 
     def step(conn: Connection) -> None:
+        domains_store.lock(conn, domain)
         # a run of the old configuration ends in nothing: its number is not the newest any more
         mine = update(analytics).where(_A.domain_id == domain.id).values(run=_A.run + 1, **values)
         if not conn.execute(mine).rowcount:

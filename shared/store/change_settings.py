@@ -7,6 +7,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from shared.change_settings import ChangeSettings, from_json
 from shared.models import Domain
+from shared.store import domains
 from shared.store.change_tables import change_settings, snapshots
 from shared.store.engine import Store
 from shared.store.tables import pages
@@ -37,6 +38,7 @@ def put(store: Store, domain: Domain, settings: ChangeSettings, now: int) -> Non
     values: dict[str, Any] = {"settings": settings.to_json(), "updated_at": now}
 
     def step(conn: Connection) -> None:
+        domains.lock(conn, domain)
         if conn.execute(update(change_settings).where(_S.domain_id == domain.id).values(values)).rowcount == 0:
             conn.execute(insert(change_settings).values(domain_id=domain.id, **values))
 

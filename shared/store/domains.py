@@ -40,6 +40,11 @@ def _unused_ms(conn: Connection, ms: int) -> int:
     return max(ms, (newest or 0) + 1)
 
 
+def lock(conn: Connection, domain: Domain) -> None:
+    """Makes those who write what a domain has one of wait for each other. SQLite has one writer as it is."""
+    conn.execute(select(domains.c.id).where(domains.c.id == domain.id).with_for_update())
+
+
 def get(store: Store, uid: str, organisation_id: int) -> Domain:
     """A domain by its public id in either spelling. Raises NotFound."""
     parsed = ids.parse_uuid(uid)
