@@ -8,6 +8,8 @@ from api.dashboard.charts import sparkline
 from shared import history
 from shared.history import Pace
 
+#: seconds that a line shows at least
+_SHORTEST = 300
 _COUNTS = ("waiting", "active", "delayed")
 _ENDS = ("completed", "failed")
 
@@ -28,5 +30,7 @@ def trends(call: Call) -> Trends:
     values = {name: [(sample.at, float(getattr(sample, name))) for sample in samples] for name in _COUNTS}
     paces = history.paces(samples)
     values |= {name: [(pace.at, float(getattr(pace, name))) for pace in paces] for name in _ENDS}
-    since = until - history.SPAN
+    # a line of a young system is as wide as that of an old one, from five minutes on
+    since = max(until - history.SPAN, min((sample.at for sample in samples), default=until))
+    since = min(since, until - _SHORTEST)
     return Trends(history.recent(samples), {name: sparkline(line, since, until) for name, line in values.items()})
