@@ -158,21 +158,26 @@ class Committer(threading.Thread):
     def _commit(self, batch: Sequence[_Item]) -> None:
         admissions = [i for i in batch if isinstance(i.what, Admission)]
         outcomes = [i for i in batch if not isinstance(i.what, Admission)]
-        result = self._patiently(
-            lambda: step.run(
-                self._store,
-                [i.what for i in admissions],  # type: ignore[misc]
-                [i.what for i in outcomes],  # type: ignore[misc]
-                self._clock(),
-                self._lease,
-                self._crowded(),
-            )
-        )
+        tried: list[int] = []
+        result = self._patiently(lambda: self._try(admissions, outcomes, tried))
         self._dispatch(result)
         for item, work in zip(admissions, result.works, strict=True):
             item.done(work)
         for item, verdict in zip(outcomes, result.verdicts, strict=True):
             item.done(verdict)
+
+    def _try(self, admissions: Sequence[_Item], outcomes: Sequence[_Item], tried: list[int]) -> StepResult:
+        now, earlier = self._clock(), tuple(tried)
+        tried.append(now)
+        return step.run(
+            self._store,
+            [i.what for i in admissions],  # type: ignore[misc]
+            [i.what for i in outcomes],  # type: ignore[misc]
+            now,
+            self._lease,
+            self._crowded(),
+            earlier,
+        )
 
     def _patiently(self, commit: Callable[[], StepResult]) -> StepResult:
         """Rides out a database that is away; gives up only when the worker stops."""

@@ -1,6 +1,6 @@
 """The part of the hot transaction that starts tasks, and takes failed ones back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, update
@@ -31,8 +31,13 @@ _START = (
 )
 
 
-def admit(ledger: Ledger, rows: dict[int, Any], admissions: Sequence[Admission], until: int) -> list[Work | None]:
-    """Starts locked tasks, held until a moment; the work of each, None where there is nothing (more) to run."""
+def admit(
+    ledger: Ledger, rows: dict[int, Any], admissions: Sequence[Admission], until: int, held: Collection[int] = ()
+) -> list[Work | None]:
+    """Starts locked tasks, held until a moment; the work of each, None where there is nothing (more) to run.
+
+    `held` are the moments until which an earlier try of the same worker may have held them.
+    """
     requeued = [rows[a.task_id] for a in admissions if a.requeued and _has_failed(rows.get(a.task_id))]
     reopened = reopen_rows(ledger, requeued)
     loaded = jobs.load(ledger.conn, {row.job_id for row in rows.values()})
@@ -41,7 +46,7 @@ def admit(ledger: Ledger, rows: dict[int, Any], admissions: Sequence[Admission],
         row = rows.get(a.task_id)
         if row is None or loaded[row.job_id].paused_at is not None:
             continue
-        if row.state in (TaskState.QUEUED, TaskState.DELAYED) or row.id in reopened:
+        if row.state in (TaskState.QUEUED, TaskState.DELAYED) or row.id in reopened or _is_ours(row, held):
             started.add(row.id)
     if started:
         ledger.conn.execute(_START, {"ids": sorted(started), "now": ledger.now, "until": until})
@@ -60,6 +65,11 @@ def _watched(ledger: Ledger, rows: Sequence[Any], loaded: dict[int, Job]) -> dic
     """What is known of the pages that are about to be fetched."""
     keys = [(loaded[row.job_id].domain.id, row.url_hash) for row in rows if row.kind == TaskKind.CRAWL_PAGE]
     return changes.watch(ledger.conn, keys) if keys else {}
+
+
+def _is_ours(row: Any, held: Collection[int]) -> bool:
+    """Whether this start is one whose answer was lost: to wait for its lease would count a crash."""
+    return row.state == TaskState.RUNNING and row.claimed_until in held
 
 
 def _has_failed(row: Any) -> bool:

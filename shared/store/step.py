@@ -5,7 +5,7 @@ first and in the order of their ids, then each job's state row in the order of t
 committers never wait for each other in a circle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -41,19 +41,25 @@ def run(
     now: int,
     lease: int,
     crowded: frozenset[str] = frozenset(),
+    tried: Collection[int] = (),
 ) -> StepResult:
     """Commits a batch. Times in microseconds; lease is how long an admitted task is held without renewal.
+
+    `tried` are the `now` of earlier tries of this batch: one of them may have been committed, its answer lost.
 
     Half of a job's slots are not given to pages of the `crowded` hosts (host[:port]).
 
     Raises StoreUnavailable; then nothing of the batch is recorded and it can be repeated as it is.
     """
-    return store.write(lambda conn: _step(Ledger(conn, now, crowded), admissions, outcomes, lease))
+    held = frozenset(moment + lease for moment in tried)
+    return store.write(lambda conn: _step(Ledger(conn, now, crowded), admissions, outcomes, lease, held))
 
 
-def _step(ledger: Ledger, admissions: Sequence[Admission], outcomes: Sequence[Outcome], lease: int) -> StepResult:
+def _step(
+    ledger: Ledger, admissions: Sequence[Admission], outcomes: Sequence[Outcome], lease: int, held: frozenset[int]
+) -> StepResult:
     wanted = {a.task_id for a in admissions} | {o.work.id for o in outcomes}
     rows = {row.id: row for row in ledger.conn.execute(_LOCK, {"ids": sorted(wanted)})}
     verdicts = record(ledger, rows, outcomes)
-    works = admit(ledger, rows, admissions, ledger.now + lease)
+    works = admit(ledger, rows, admissions, ledger.now + lease, held)
     return StepResult(works, verdicts, ledger.close())

@@ -12,7 +12,7 @@ _PAUSE = 0.3
 #: seconds that a client waits for an answer; more means that a request hangs
 PATIENCE = 45.0
 #: as long as `/readyz` may take, and what a noisy machine adds
-READY_SECONDS = 1.0 + 2.0
+READY_SECONDS = 1.0 + 4.0
 
 
 class Door:
@@ -44,7 +44,7 @@ class Door:
                 method, self._root + path, headers=self._headers | headers, timeout=PATIENCE, **options
             )
         except requests.ReadTimeout:
-            self.problems.append(f"{method} {path} was not answered in {PATIENCE:g} s")
+            self.problems.append(f"{time.strftime('%H:%M:%S')} {method} {path} was not answered in {PATIENCE:g} s")
             return None
         except requests.RequestException:
             self.statuses["none"] += 1

@@ -143,13 +143,17 @@ class Faults:
         self._say(f"kill {name}", member.role.name)
 
     def _deploy(self) -> None:
-        free = [m for m in self._t.fleet.members.values() if m.role.name not in self._busy]
+        # a frozen worker cannot end in time: its supervisor is right to kill it, and to say so
+        free = [m for m in self._t.fleet.members.values() if not self._is_busy(m)]
         member = self._rng.choice(free)
         self._lasting(member.role.name, member.deploy)
         self._say("deploy", member.role.name)
 
+    def _is_busy(self, member: Member) -> bool:
+        return member.role.name in self._busy or any(f"stop {pid}" in self._busy for pid in member.children())
+
     def _stop(self) -> None:
-        member, pid = self._rng.choice(self._workers())
+        member, pid = self._rng.choice([(m, pid) for m, pid in self._workers() if m.role.name not in self._busy])
         seconds = self._rng.uniform(5, 25)
         send(pid, signal.SIGSTOP)
         self._say("stop", f"{member.role.name} pid {pid} for {seconds:.1f} s", seconds)

@@ -28,9 +28,7 @@ class FakeStep:
         self.gate = threading.Event()
         self.gate.set()
 
-    def __call__(
-        self, _store: Any, admissions: Any, outcomes: Any, _now: int, _lease: int, _crowded: frozenset[str]
-    ) -> StepResult:
+    def __call__(self, _store: Any, admissions: Any, outcomes: Any, *_: Any) -> StepResult:
         self.gate.wait(10)
         if self.failures:
             raise self.failures.pop(0)
