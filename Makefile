@@ -2,6 +2,7 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+CODE := api scheduler shared workers
 READY := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
@@ -11,7 +12,7 @@ COMPILE = printf 'hatchling>=1.27\neditables>=0.5\n' | $(BIN)/python -m uv pip c
 	--custom-compile-command 'make lock' pyproject.toml -
 
 .DEFAULT_GOAL := help
-.PHONY: crawl demo up test lint bench conformance soak lock clean help
+.PHONY: crawl demo up test lint audit bench conformance soak lock clean help
 
 crawl: ## crawl a site and sum up: make crawl URL=https://example.com ARGS="--max-pages 100"
 	@if [ -z "$$URL" ]; then echo 'usage: make crawl URL=https://example.com [ARGS="--max-pages 100"]' >&2; exit 2; fi
@@ -28,10 +29,15 @@ up: $(READY) ## run the whole system here until Ctrl-C
 test: $(DEV) ## run the tests: make test ARGS="-k settings"
 	@$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile $(ARGS)
 
-lint: $(DEV) ## check style, format and types
+lint: $(DEV) ## check style, format, types and what bandit finds
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(CODE)
+
+audit: $(DEV) ## look the locked packages up among known vulnerabilities; asks PyPI
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.lock
 
 bench: $(DEV) ## measure beside others: make bench ARGS="crawl --rounds 1"
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -11,7 +11,7 @@ from shared.errors import SettingsError
 
 SCHEMES = ("sentinel", "redis+sentinel", "rediss+sentinel")
 #: in the query: what the sentinels want to know, where they ask for a password of their own
-_SENTINEL_OPTIONS = {"sentinel_username": "username", "sentinel_password": "password"}
+_SENTINEL_OPTIONS = {"sentinel_username": "username", "sentinel_password": "password"}  # nosec B105
 _TLS_OPTIONS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs")
 _PORT = 26379
 

@@ -86,7 +86,7 @@ def check_api(settings: Settings) -> tuple[bool, str]:
     url = running_url(settings.home)
     if url:
         return True, f"answers at {url}"
-    check_port(settings.bind or "0.0.0.0", settings.port)
+    check_port(settings.bind or "0.0.0.0", settings.port)  # nosec B104
     return True, f"not running; port {settings.port} is free"
 
 

@@ -9,7 +9,7 @@ import click
 from shared.ports import check_port
 from shared.settings import Settings, child_env
 
-EVERYWHERE = "0.0.0.0"
+EVERYWHERE = "0.0.0.0"  # nosec B104
 
 
 def module_argv(module: str, *args: str) -> list[str]:

@@ -39,7 +39,7 @@ def _run(settings: Settings, key: Key) -> int:
 
 def _reachable(host: str) -> str:
     """The address under which this machine reaches a server that listens on `host`."""
-    if host in ("0.0.0.0", "::"):
+    if host in ("0.0.0.0", "::"):  # nosec B104
         return LOOPBACK
     return f"[{host}]" if ":" in host else host
 

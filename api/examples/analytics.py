@@ -23,7 +23,7 @@ _KEY = {
     "type": "service_account",
     "private_key": "-----BEGIN PRIVATE KEY-----\n…\n-----END PRIVATE KEY-----\n",
     "client_email": _EMAIL,
-    "token_uri": "https://oauth2.googleapis.com/token",
+    "token_uri": "https://oauth2.googleapis.com/token",  # nosec B105
 }
 
 #: by operation id

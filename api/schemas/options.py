@@ -26,7 +26,7 @@ _PIECE = rf"{_ATOM}(?:[?*+]|\{{[1-9][0-9]?,?\}})?"
 _PARTS = rf"(?:{_PIECE}|\((?:\?:)?(?:{_PIECE})+(?:\|(?:{_PIECE})+)*\)[?*+]?)+"
 _REGEX = rf"re:(?:\(\?i\))?\^?{_PARTS}(?:\|{_PARTS})*\$?"
 RULE = rf"^(?:[/*][^\u0000-\u0020#\u007f-\u00a0]*|{_REGEX})$"
-_TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]"
+_TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]"  # nosec B105
 _NAME = f"^{_TOKEN}{{1,100}}$"
 _ALLOWED = rf"^(?!(?:{'|'.join(sorted(FORBIDDEN_HEADERS))})$){_TOKEN}{{1,100}}$"
 #: no CR, LF or other control character: what is sent stays one header

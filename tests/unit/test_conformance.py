@@ -1,4 +1,4 @@
-"""docs/conformance.md names tests that exist."""
+"""The documents that name tests name ones that exist."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "conformance.md").read_text()
-NAMED = sorted(set(re.findall(r"`(test_\w+)`", TEXT)))
+DOCUMENTS = ("conformance", "reliability", "security")
+NAMED = [
+    (document, name)
+    for document in DOCUMENTS
+    for name in sorted(set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / f"{document}.md").read_text())))
+]
 EXISTING = {
     name
     for path in (ROOT / "tests").rglob("test_*.py")
@@ -15,8 +20,8 @@ EXISTING = {
 }
 
 
-@pytest.mark.parametrize("name", NAMED)
-def test_each_test_it_names_exists(name: str) -> None:
+@pytest.mark.parametrize(("document", "name"), NAMED)
+def test_each_test_it_names_exists(document: str, name: str) -> None:
     assert name in EXISTING
 
 
