@@ -162,6 +162,12 @@ def test_tasks_are_filtered_sorted_and_paged_by_the_apis_names(
     assert tasks_in(browser.get(f"/jobs/{crawled(api)}?{query}")) == paths
 
 
+def test_page_views_are_columns_where_there_are_any_or_they_are_sorted_by(api: Api, browser: Browser) -> None:
+    uid = crawled(api)
+    assert "Views 28 d" not in browser.get(f"/jobs/{uid}")
+    assert 'aria-sort="descending"><a href' in browser.get(f"/jobs/{uid}?sort=-page_views_28d")
+
+
 def test_links_keep_the_filters(api: Api, browser: Browser) -> None:
     html = browser.get(f"/jobs/{crawled(api)}?status=completed&path=%2F&limit=1&page=2&sort=path")
     links = {text: parse_qs(urlsplit(url.replace("&amp;", "&")).query) for url, text in hrefs(html)}
