@@ -12,7 +12,7 @@ COMPILE = printf 'hatchling>=1.27\neditables>=0.5\n' | $(BIN)/python -m uv pip c
 	--custom-compile-command 'make lock' pyproject.toml -
 
 .DEFAULT_GOAL := help
-.PHONY: crawl demo up test lint audit bench conformance soak lock clean help
+.PHONY: crawl demo up test lint audit bench bench-check conformance soak lock clean help
 
 crawl: ## crawl a site and sum up: make crawl URL=https://example.com ARGS="--max-pages 100"
 	@if [ -z "$$URL" ]; then echo 'usage: make crawl URL=https://example.com [ARGS="--max-pages 100"]' >&2; exit 2; fi
@@ -42,6 +42,9 @@ audit: $(DEV) ## look the locked packages up among known vulnerabilities; asks P
 bench: $(DEV) ## measure beside others: make bench ARGS="crawl --rounds 1"
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+bench-check: $(DEV) ## compare with the stored ratios: fails where something became much slower
+	@$(BIN)/python -m tests.bench.check $(ARGS)
+
 conformance: $(DEV) ## crawl real documentation sites and compare with their files
 	@$(BIN)/python -m tests.conformance $(ARGS)
 
@@ -58,7 +61,7 @@ clean: ## remove the virtual environment, caches and builds; data in .crawlyard 
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@found=; for p in $(PYTHON) python3 python3.13 python3.12 python3.11; do \

@@ -77,7 +77,7 @@ class System:
 
     def start(self, workers: int = 1) -> None:
         """Starts web, scheduler and some worker dynos; returns when the API is ready."""
-        self.run("web")
+        self.web = self.run("web")
         self.run("scheduler")
         self.workers = [self.run("worker") for _ in range(workers)]
         until(self._is_ready, 30, "the API is not ready: " + str(self.home))

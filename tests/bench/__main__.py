@@ -12,6 +12,10 @@ from tests.bench.gauge import machine
 SECTIONS = {
     "queue": "queue",
     "crawl": "crawl",
+    "waiting": "waiting",
+    "tls": "tls",
+    "api": "api",
+    "scale": "scale",
     "stages": "stages",
     "reads": "reading",
 }

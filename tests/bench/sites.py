@@ -66,7 +66,7 @@ def nginx(cache: Path, pages: int, tls: tuple[Path, Path] | None = None) -> Iter
     command = ["setpriv", "--pdeathsig", "TERM", binary, "-p", str(home), "-c", str(conf)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        _await(port)
+        listening(port)
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -82,14 +82,16 @@ def slow(pages: int, seconds: float, hosts: int = 1) -> Iterator[list[str]]:
     process = subprocess.Popen([*command, *map(str, ports)])
     try:
         for port in ports:
-            _await(port)
+            listening(port)
         yield [f"127.0.0.1:{port}" for port in ports]
     finally:
         process.terminate()
         process.wait(10)
 
 
-def _await(port: int) -> None:
+def listening(port: int) -> None:
+    """Waits until somebody listens on the port. Raises AssertionError when nobody does."""
+
     def answers() -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
