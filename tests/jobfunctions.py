@@ -8,6 +8,9 @@ import requests
 from redis import Redis
 from rq.job import Job, get_current_job
 
+from shared.clock import SECOND, now_us
+from workers.results import Later
+
 CALLS: list[Any] = []
 #: set to let `wait_until_let_go` return
 LET_GO = threading.Event()
@@ -24,6 +27,10 @@ def note(value: Any) -> None:
 
 def fail(message: str = "on purpose") -> None:
     raise RuntimeError(message)
+
+
+def go_on_later(seconds: int) -> Later:
+    return Later(now_us() + seconds * SECOND)
 
 
 def unserializable() -> Any:

@@ -78,7 +78,7 @@ for i = 5, #ARGV, 9 do
   if ours then
     verbs[verb](id, queue, execution, tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], started)
   end
-  if verb == 'ok' then ok = ok + 1 elseif verb == 'fail' or verb == 'delay' then failed = failed + 1 end
+  if verb == 'ok' then ok = ok + 1 elseif verb == 'fail' then failed = failed + 1 end
   worked = worked + tonumber(ARGV[i + 8])
   local depended = ours and redis.call('EXISTS', prefix .. ':job:' .. id .. ':dependents') == 1
   changed[#changed + 1] = depended and 2 or (ours and 1 or 0)

@@ -76,6 +76,19 @@ def test_a_job_that_raises_is_failed_with_its_traceback(default: CrawlQueue, wor
     assert job.id in FailedJobRegistry(queue=default)
 
 
+def test_the_worker_counts_what_ended_and_not_what_goes_on_later(
+    default: CrawlQueue, worker: ConcurrentWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, Any] = {}
+    bury = worker._bury
+    monkeypatch.setattr(worker, "_bury", lambda: (told.update(worker.connection.hgetall(worker.key)), bury()))
+    for function, argument in ((f.add, 1), (f.fail, "x"), (f.go_on_later, 60)):
+        default.enqueue(function, argument, *([2] if function is f.add else []))
+    worker.work(burst=True)
+    assert default.scheduled_job_registry.get_job_count(cleanup=False) == 1
+    assert (told[b"successful_job_count"], told[b"failed_job_count"]) == (b"1", b"1")
+
+
 @pytest.mark.parametrize("function", ["no.such.module", "tests.jobfunctions.no_such", "len"])
 def test_a_function_that_is_not_there_fails_its_job_only(
     default: CrawlQueue, worker: ConcurrentWorker, function: str
