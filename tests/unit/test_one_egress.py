@@ -46,6 +46,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "sentry_sdk": "to the operator's own Sentry, which is no crawled host",
         "opentelemetry": "to the operator's own collector",
     },
+    "api/cli/keyboard.py": {"select": "waits for a key on the terminal"},
     "api/cli/client.py": {"requests": "the command line's client of our own API"},
     "api/cli/demo_site.py": {"http.server": "the site of `crawlyard demo`, on loopback"},
 }
