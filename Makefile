@@ -27,7 +27,8 @@ up: $(READY) ## run the whole system here until Ctrl-C
 
 # Most tests wait for processes: three at a time on two cores. JOBS=0 runs them in this process.
 test: $(DEV) ## run the tests: make test ARGS="-k settings"
-	@$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile -m "not alone" $(ARGS) || [ $$? = 5 ]
+	@$(BIN)/python -m pytest -m alone $(ARGS) || [ $$? = 5 ]
 
 lint: $(DEV) ## check style, format, types and what bandit finds
 	@$(BIN)/ruff check .

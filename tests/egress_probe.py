@@ -23,6 +23,11 @@ def _files() -> Iterator[str]:
         frame = frame.f_back
 
 
+def _is_ours(file: str) -> bool:
+    # the virtual environment of `make` is a folder of the project
+    return file.startswith(ROOT) and "site-packages" not in file
+
+
 def install(report: int) -> None:
     """Writes to the open file `report` from now on."""
 
@@ -30,7 +35,7 @@ def install(report: int) -> None:
         if event not in EVENTS:
             return
         files = list(_files())
-        who = "guard" if GUARD in files else next((f for f in files if f.startswith(ROOT)), files[0])
+        who = "guard" if GUARD in files else next((f for f in files if _is_ours(f)), files[0])
         address = args[0] if "host" in event or "addrinfo" in event else args[-1]
         os.write(report, f"{who}\t{event}\t{_shown(address)}\n".encode())
 

@@ -22,6 +22,9 @@ from tests.postgres import PostgresServer, find_binaries
 from tests.site import Site, linked_site
 from tests.waiting import until
 
+#: its moments are measured, or it needs the machine: not beside other tests
+pytestmark = pytest.mark.alone
+
 WORKERS = ("worker1", "worker2", "worker3")
 PAGES, CONCURRENCY, THREADS = 1200, 24, 8
 #: seconds that each page takes

@@ -12,6 +12,9 @@ from tests.acceptance.system import System, kill_group
 from tests.site import Site, linked_site
 from tests.waiting import until
 
+#: its moments are measured, or it needs the machine: not beside other tests
+pytestmark = pytest.mark.alone
+
 #: API.md: no page is fetched later than this after the answer
 PROMISE = 2.0
 

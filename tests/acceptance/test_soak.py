@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+#: its moments are measured, or it needs the machine: not beside other tests
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 
 
