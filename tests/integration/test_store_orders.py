@@ -83,8 +83,11 @@ def test_a_scan_that_takes_too_long_is_ended(store: Store, monkeypatch: pytest.M
     job = ended_job(store, varied(4000))
     monkeypatch.setattr(task_lists, "_SCAN_SECONDS", 0.0)
     monkeypatch.setattr(bounds, "_ASK_EVERY", 10)
-    with pytest.raises(StoreUnavailable, match="takes too long"):
-        read(store, job, TaskFilter(path="x"), Window(9, sort="path"))
+    with store.read() as other:
+        if not store.is_sqlite:  # a fast machine scans these rows in PostgreSQL's shortest bound, a millisecond
+            other.exec_driver_sql("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(StoreUnavailable, match="takes too long"):
+            read(store, job, TaskFilter(path="x"), Window(9, sort="path"))
     monkeypatch.undo()
     assert read(store, job, TaskFilter(), Window(9, sort="path"))[1] == 4000
 
