@@ -1,9 +1,11 @@
 """`/rq`: RQ's own dashboard, in an application of its own inside ours, for admins.
 
-It has neither sign-in nor CSRF tokens, writes a failed job's text into its page as HTML, and some links of it change
-things: the session, the same-origin check and a strict policy with a nonce here make good for that.
+It has neither sign-in nor CSRF tokens, writes what its data says into its pages as HTML and a queue's name from the URL
+into a script, and some links of it change things: the session, the same-origin check, a check of the path, escaped data
+and a strict policy with a nonce here make good for that.
 """
 
+import re
 import secrets
 from functools import cache
 from typing import Any
@@ -19,16 +21,21 @@ from rq_dashboard import web
 from werkzeug.wrappers import Response
 
 from api.context import Call
-from shared.errors import Forbidden
+from shared.errors import Forbidden, NotFound
 from shared.rqtypes import CrawlJob, CrawlQueue, OrjsonSerializer
 
 PREFIX = "/rq"
 _INLINE = b'<script type="text/javascript">'
-_TEXTS = ("exc_info", "description", "result")
+#: of queues, jobs and workers; its scripts take a queue's name from the path as it is
+_PATH = re.compile(r"[\w./:-]*", re.ASCII).fullmatch
+#: what its lists of jobs and workers escape by themselves
+_SAFE_IN_LISTS = ("exc_info", "description")
 
 
 def show(call: Call) -> ResponseReturnValue:
-    """A page of it. Raises Forbidden for a change that was not asked for on one of its own pages."""
+    """A page of it. Raises Forbidden for a change that was not asked for on one of its own pages, NotFound."""
+    if _PATH(request.path) is None:
+        raise NotFound
     if request.method != "GET" or "requeue" in request.path:
         _require_own_page()
     inner = _application(call.queue.redis)
@@ -67,8 +74,9 @@ def _secured(response: Response) -> Response:
     nonce = secrets.token_urlsafe(16)
     if response.mimetype == "text/html":
         response.data = response.data.replace(_INLINE, _INLINE.replace(b">", f' nonce="{nonce}">'.encode()))
-    elif response.is_json and "/data/job/" in request.path:
-        response.data = _escaped(response.data)
+    elif response.is_json:
+        kept = () if "/data/job/" in request.path else _SAFE_IN_LISTS
+        response.data = orjson.dumps(_escaped(orjson.loads(response.data), kept))
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; connect-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
         # its templates are compiled in the browser; what a failed job says runs nothing without the nonce
@@ -77,9 +85,12 @@ def _secured(response: Response) -> Response:
     return response
 
 
-def _escaped(data: bytes) -> bytes:
-    fields: dict[str, Any] = orjson.loads(data)
-    for name in _TEXTS:
-        if isinstance(fields.get(name), str):
-            fields[name] = str(escape(fields[name]))
-    return orjson.dumps(fields)
+def _escaped(value: Any, kept: tuple[str, ...]) -> Any:
+    """The data with each text, at any depth, as text in HTML; but for the fields `kept`."""
+    if isinstance(value, str):
+        return str(escape(value))
+    if isinstance(value, list):
+        return [_escaped(part, kept) for part in value]
+    if isinstance(value, dict):
+        return {str(escape(n)): part if n in kept else _escaped(part, kept) for n, part in value.items()}
+    return value

@@ -61,11 +61,27 @@ def test_its_scripts_run_by_nonce_and_its_files_are_ours(browser: Browser) -> No
     assert all(path.startswith("/rq/") and browser.client.get(path).status_code == 200 for path in files)
 
 
+def test_what_a_job_says_is_text_at_any_depth(browser: Browser, redis: fakeredis.FakeRedis) -> None:
+    job = failed_job(redis)
+    job.meta = {HOSTILE: [{"deep": [HOSTILE]}]}
+    job.save_meta()
+    Result.create(job, Result.Type.SUCCESSFUL, 60, return_value={HOSTILE: [{"deep": [HOSTILE]}, 1, None]})
+    told = browser.client.get(f"/rq/0/data/job/{job.id}.json").text
+    assert told.count("&lt;img") == 4
+    assert "<img" not in told
+
+
 def test_what_a_failed_job_says_is_text(browser: Browser, redis: fakeredis.FakeRedis) -> None:
     job = failed_job(redis)
     told = browser.client.get(f"/rq/0/data/job/{job.id}.json").text
     assert "&lt;img" in told
     assert "<img" not in told
+
+
+@pytest.mark.parametrize("name", ["');alert(1);//", "%3Cscript%3E", "a%0Ab", "%E2%80%AE"])
+def test_a_path_holds_names_alone(browser: Browser, name: str) -> None:
+    for path in (f"/rq/0/view/jobs/{name}/queued/8/asc/1", f"/rq/0/view/job/{name}"):
+        assert "RQ dashboard" not in browser.get(path, 404)
 
 
 @pytest.mark.parametrize("scopes", [["read"], ["read", "write"]])
