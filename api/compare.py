@@ -16,7 +16,8 @@ from shared.errors import Invalid
 from shared.models import Job
 from shared.states import V1_STATUS
 from shared.store import comparisons
-from shared.store.comparisons import Compared, Comparison, Kind, Side
+from shared.store.comparisons import Compared, Comparison, Side
+from shared.store.differences import Kind
 
 
 def compare_jobs(call: Call, given: CompareJobs) -> Answer:

@@ -64,7 +64,7 @@ def ended_job(store: Store, rows: list[dict[str, Any]]) -> Job:
 def fill(store: Store, job_no: int, rows: list[dict[str, Any]]) -> None:
     tally = counters.Tally()
     fixed = {"job_id": job_no, "kind": TaskKind.CRAWL_PAGE, "source_type": 1, "created_at": now_us()}
-    made = [{**fixed, **row, "id": ids.pack(job_no, seq), "url_hash": seq} for seq, row in enumerate(rows, 2)]
+    made = [{"url_hash": seq, **fixed, **row, "id": ids.pack(job_no, seq)} for seq, row in enumerate(rows, 2)]
     for row in made:
         is_counted = row["state"] != TaskState.CANCELLED
         names = ("status_code", "cache_status", "response_time")

@@ -4,40 +4,30 @@ A page is in a crawl where it was crawled there, completed or failed. It is remo
 has no task of it, not even a skipped one.
 """
 
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
-from enum import IntFlag
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, and_, case, cast, func, literal, null, or_, select, union_all
+from sqlalchemy import Connection, func, select
 
 from shared import ids
 from shared.errors import Conflict
 from shared.models import Job
-from shared.states import JobMode, JobState, TaskKind, TaskState
+from shared.states import JobMode, JobState, TaskState
+from shared.store import differences, looks, orders
 from shared.store import jobs as jobs_store
 from shared.store.change_tables import changes
+from shared.store.differences import Differences, Kind
 from shared.store.engine import Store
-from shared.store.tables import Big, jobs, tasks
+from shared.store.looks import Looks
+from shared.store.tables import jobs, tasks
 
-#: a page is slower that took at least this much longer: so many times, and so many milliseconds
-SLOWER_FACTOR, SLOWER_MS = 1.5, 200
 _CRAWLED = (TaskState.COMPLETED, TaskState.FAILED)
-
-
-class Kind(IntFlag):
-    """How a page differs between two crawls."""
-
-    ADDED = 1
-    REMOVED = 2
-    CHANGED = 4
-    NEWLY_BROKEN = 8
-    FIXED = 16
-    SLOWER = 32
-
-    @property
-    def words(self) -> list[str]:
-        """Their names."""
-        return [kind.name.lower() for kind in Kind if kind in self and kind.name]
+#: comparisons kept for the next page of the same one: 9 bytes a page that differs
+_KEPT = 8
+_kept: OrderedDict[tuple[Any, ...], Differences] = OrderedDict()
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,83 +81,71 @@ def previous(store: Store, job: Job) -> Job:
 
 def compare(store: Store, before: Job, after: Job, kind: Kind | None, limit: int, offset: int) -> Comparison:
     """Compares two crawls of one domain; pages in the order in which `after` found them, removed ones last."""
-    judged = _judged(before, after)
     with store.snapshot() as conn:
-        query = select(judged.c.kinds, func.count()).group_by(judged.c.kinds)
-        groups = [(Kind(kinds), n) for kinds, n in conn.execute(query)]
-        wanted = judged.c.kinds.bitwise_and(int(kind)) != 0 if kind else judged.c.kinds != 0
-        ordered = select(judged).where(wanted).order_by(judged.c.now_id.is_(None), judged.c.now_id, judged.c.was_id)
-        rows = conn.execute(ordered.limit(limit).offset(offset)).all()
-        tasks_of = _tasks(conn, [i for row in rows for i in (row.now_id, row.was_id) if i is not None])
-    counts = {k: sum(n for kinds, n in groups if k in kinds) for k in Kind}
-    differing = sum(n for kinds, n in groups if kinds)
-    pages = [_compared(row, tasks_of, before, after) for row in rows]
-    unchanged = sum(n for kinds, n in groups if not kinds)
-    return Comparison(counts, unchanged, pages, counts[kind] if kind else differing)
+        found = _differences(conn, before, after)
+        shown = found.page(kind, limit, offset)
+        rows = _tasks(conn, [i for now, was, _ in shown for i in (_id(after, now), _id(before, was)) if i])
+    counts = found.counts
+    pages = [
+        _compared(kinds, rows.get(_id(after, now)), rows.get(_id(before, was)), before, after)
+        for now, was, kinds in shown
+    ]
+    return Comparison(counts, found.unchanged, pages, counts[kind] if kind else len(found.kinds))
 
 
-def _looks(job: Job, side: str) -> Select[Any]:
-    """The pages of a job, the other side's columns empty. By the range of ids: planners know nothing of a fresh job."""
-    t = tasks.c
-    crawled = t.state.in_(_CRAWLED)
-    mine = [t.id, case((crawled, t.state)), case((t.state == TaskState.COMPLETED, t.response_time))]
-    other = [null(), null(), null()]
-    columns = [*mine, *other] if side == "now" else [*other, *mine]
-    return select(t.url_hash, *_typed(columns), literal(0, Integer).label("changed")).where(
-        t.id >= ids.pack(job.id, 1), t.id < ids.pack(job.id + 1, 0), t.kind == TaskKind.CRAWL_PAGE
-    )
+def _id(job: Job, seq: int | None) -> int:
+    """The task with this number; 0: none."""
+    return 0 if seq is None else ids.pack(job.id, seq)
 
 
-_NAMES = ("now_id", "now_state", "now_time", "was_id", "was_state", "was_time")
+def _differences(conn: Connection, before: Job, after: Job) -> Differences:
+    """Those of two ended jobs are kept: their orders never change, and new changes are seen."""
+    was, now = orders.ready(conn, before.id), orders.ready(conn, after.id)
+    if was is None or now is None:
+        return differences.between(_looks(conn, before), _looks(conn, after), _changed(conn, before, after))
+    key = (str(conn.engine.url), was.id, was.made_at, now.id, now.made_at, _newest_change(conn, after))
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    found = differences.between(_looks(conn, before), _looks(conn, after), _changed(conn, before, after))
+    with _lock:
+        _kept[key] = found
+        while len(_kept) > _KEPT:
+            _kept.popitem(last=False)
+    return found
 
 
-def _typed(columns: list[Any]) -> list[Any]:
-    return [cast(column, Big).label(name) for column, name in zip(columns, _NAMES, strict=True)]
+def _looks(conn: Connection, job: Job) -> Looks:
+    order = orders.ready(conn, job.id)
+    return (order and looks.of_order(conn, order)) or looks.of_rows(conn, job.id)
 
 
-def _changes(before: Job, after: Job) -> Select[Any]:
+def _changed(conn: Connection, before: Job, after: Job) -> set[int]:
     """Pages with a change recorded after the one crawl began and up to the other, whichever came first."""
     low, high = sorted((before.id, after.id))
     c = changes.c
-    return select(c.url_hash, *_typed([null()] * len(_NAMES)), literal(1, Integer).label("changed")).where(
+    query = select(c.url_hash).where(
         c.domain_id == after.domain.id, c.task_id >= ids.pack(low + 1, 0), c.task_id < ids.pack(high + 1, 0)
     )
+    return set(conn.execute(query).scalars())
 
 
-def _judged(before: Job, after: Job) -> Any:
-    """Each page of either crawl with its kinds: one pass over both, whatever a planner thinks of their sizes."""
-    looks = union_all(_looks(after, "now"), _looks(before, "was"), _changes(before, after)).subquery()
-    found = [func.max(looks.c[name]).label(name) for name in (*_NAMES, "changed")]
-    pages = select(looks.c.url_hash, *found).group_by(looks.c.url_hash).subquery()
-    p = pages.c
-    in_either = or_(p.now_state.is_not(None), and_(p.was_state.is_not(None), p.now_id.is_(None)))
-    return select(pages, _kinds(p).label("kinds")).where(in_either).subquery()
-
-
-def _kinds(p: Any) -> Any:
-    """The kinds of a page, as a number."""
-    both = and_(p.now_state.is_not(None), p.was_state.is_not(None))
-    broke = and_(p.now_state == TaskState.FAILED, p.was_state == TaskState.COMPLETED)
-    mended = and_(p.now_state == TaskState.COMPLETED, p.was_state == TaskState.FAILED)
-    slower = and_(p.now_time >= p.was_time * SLOWER_FACTOR, p.now_time - p.was_time >= SLOWER_MS)
-    return (
-        case((p.now_id.is_(None), int(Kind.REMOVED)), (p.was_state.is_(None), int(Kind.ADDED)), else_=0)
-        + case((and_(both, p.changed == 1), int(Kind.CHANGED)), else_=0)
-        + case((broke, int(Kind.NEWLY_BROKEN)), (mended, int(Kind.FIXED)), else_=0)
-        + case((slower, int(Kind.SLOWER)), else_=0)
-    )
+def _newest_change(conn: Connection, job: Job) -> tuple[int | None, ...]:
+    """What says that the changes of a domain are those that they were."""
+    ends = select(func.min(changes.c.id), func.max(changes.c.id)).where(changes.c.domain_id == job.domain.id)
+    return tuple(conn.execute(ends).one())
 
 
 def _tasks(conn: Connection, task_ids: list[int]) -> dict[int, Any]:
     return {row.id: row for row in conn.execute(select(tasks).where(tasks.c.id.in_(task_ids)))}
 
 
-def _compared(row: Any, tasks_of: dict[int, Any], before: Job, after: Job) -> Compared:
-    now, was = tasks_of.get(row.now_id), tasks_of.get(row.was_id)
-    shown, job = (now, after) if now is not None else (tasks_of[row.was_id], before)
+def _compared(kinds: Kind, now: Any, was: Any, before: Job, after: Job) -> Compared:
+    shown, job = (now, after) if now is not None else (was, before)
     return Compared(
-        Kind(row.kinds),
-        job.domain.page_uuid(row.url_hash),
+        kinds,
+        job.domain.page_uuid(shown.url_hash),
         (shown.origin or job.origin or "") + shown.path,
         _side(was, before),
         _side(now, after),

@@ -2,7 +2,7 @@
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from operator import itemgetter
 from typing import Any
@@ -12,8 +12,9 @@ from sqlalchemy import Connection, and_, insert, select, update
 
 from shared import ids
 from shared.clock import now_us
+from shared.store import looks
 from shared.store.engine import Store
-from shared.store.orders import BY_NUMBER, FIELDS, FIRST_SEQ, PATHS, Cell, Kind, OrderState, list_no, packed
+from shared.store.orders import BY_NUMBER, FIELDS, FIRST_SEQ, LOOKS, PATHS, Cell, Kind, OrderState, list_no, packed
 from shared.store.tables import order_lists, order_parts, task_orders, tasks
 
 #: a list takes 4 bytes of memory a task, and its column's distinct values
@@ -52,6 +53,7 @@ class Build:
             return
         self._write(BY_NUMBER, array("I", range(FIRST_SEQ, FIRST_SEQ + self._n)))
         self._write_paths()
+        self._write_each(LOOKS, (_T.url_hash, _T.response_time), looks.packed)
         for field, column in FIELDS.items():
             lists = self._texts(column) if column in _TEXTS else self._integers(column)
             for kind, seqs in lists:
@@ -136,15 +138,18 @@ class Build:
             self._insert(order_lists, [{**key, "counts": packed(counts)}])
 
     def _write_paths(self) -> None:
+        # only ASCII folds, as the databases do; no text of PostgreSQL holds a NUL
+        self._write_each(PATHS, (_T.path,), lambda rows: b"\0".join(row.path.encode() for row in rows).lower())
+
+    def _write_each(self, which: int, columns: Sequence[Any], data_of: Callable[[Sequence[Any]], bytes]) -> None:
+        """Writes what is no list: something of each task in the order of their numbers."""
         no = 0
-        for rows in self._read(_T.path):
+        for rows in self._read(*columns):
             made = []
             for start in range(0, len(rows), PART):
-                # only ASCII folds, as the databases do; no text of PostgreSQL holds a NUL
-                text = b"\0".join(row.path.encode() for row in rows[start : start + PART]).lower()
                 cells = bytes(self._cells[no * PART : (no + 1) * PART])
-                key = {"order_id": self._order_id, "list": PATHS, "no": no}
-                made.append({**key, "data": text, "cells": cells})
+                key = {"order_id": self._order_id, "list": which, "no": no}
+                made.append({**key, "data": data_of(rows[start : start + PART]), "cells": cells})
                 no += 1
             self._insert(order_parts, made)
 

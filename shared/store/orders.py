@@ -39,6 +39,8 @@ BY_NUMBER = 0
 FIRST_SEQ = 2
 #: not a list: the paths in the order of the numbers, for searches
 PATHS = 1 + 3 * len(FIELDS)
+#: not a list: URL hashes and response times in the order of the numbers, for comparisons (`looks.py`)
+LOOKS = PATHS + 1
 
 
 class OrderState(IntEnum):

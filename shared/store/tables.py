@@ -249,7 +249,7 @@ order_parts = Table(
     Column("order_id", Big, primary_key=True, autoincrement=False),
     Column("list", Code, primary_key=True, autoincrement=False),
     Column("no", Integer, primary_key=True, autoincrement=False),
-    #: task numbers in order (u32), only the first where they follow each other; or folded paths
+    #: task numbers in order (u32), only the first where they follow each other; or what else is kept of each
     Column("data", LargeBinary, nullable=False),
     #: each one's cell number (u8)
     Column("cells", LargeBinary, nullable=False),
