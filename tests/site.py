@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import mimetypes
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +37,8 @@ class Request:
     headers: dict[str, str]
     method: str = "GET"
     body: bytes = b""
+    #: seconds since the epoch at which its bytes reached this machine, by the kernel; 0 where it does not say
+    arrived: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +101,13 @@ class Site:
         self._server.server_close()
 
     @contextlib.contextmanager
-    def recording(self, path: str, headers: Message, method: str = "GET", body: bytes = b"") -> Iterator[None]:
+    def recording(
+        self, path: str, headers: Message, method: str = "GET", body: bytes = b"", arrived: float = 0.0
+    ) -> Iterator[None]:
         """Counts a request while it is being answered."""
         lower = {k.lower(): v for k, v in headers.items()}
         with self._lock:
-            self._requests.append(Request(path, time.monotonic(), lower, method, body))
+            self._requests.append(Request(path, time.monotonic(), lower, method, body, arrived))
             self._active += 1
             self.max_concurrent = max(self.max_concurrent, self._active)
         try:
@@ -119,11 +124,20 @@ class Site:
         return found
 
 
+#: of Linux; Python has no name for it
+_SO_TIMESTAMPNS = 35
+
+
 class _Server(ThreadingHTTPServer):
     site: Site
     daemon_threads = True
     request_queue_size = 256
     block_on_close = False
+
+    def server_bind(self) -> None:
+        """The connections inherit it: each says when its bytes came."""
+        self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        super().server_bind()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that give up are part of the tests."""
@@ -136,10 +150,19 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     timeout: ClassVar[float] = 60.0
 
+    def handle_one_request(self) -> None:
+        """Looks at when the request's bytes came, before they are read."""
+        self._arrived = 0.0
+        with contextlib.suppress(OSError):
+            # of the bare socket: under TLS it is what is encrypted that comes
+            notes = socket.socket.recvmsg(self.connection, 65_536, 64, socket.MSG_PEEK)[1]
+            self._arrived = next((_seconds(data) for _, kind, data in notes if kind == _SO_TIMESTAMPNS), 0.0)
+        super().handle_one_request()
+
     def do_GET(self) -> None:
         site = self.server.site
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        with site.recording(self.path, self.headers, self.command, body):
+        with site.recording(self.path, self.headers, self.command, body, self._arrived):
             if site.delay:
                 site.closing.wait(site.delay)
             page = site.page(self.path)
@@ -171,6 +194,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Silent: `Site.requests` is the log."""
+
+
+def _seconds(timespec: bytes) -> float:
+    seconds, nanoseconds = struct.unpack("qq", timespec)
+    return float(seconds + nanoseconds / 1e9)
 
 
 def html(text: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Page:

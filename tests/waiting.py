@@ -1,9 +1,8 @@
 """Waiting for something to become true, with a deadline instead of a fixed sleep."""
 
-import threading
 import time
 from collections.abc import Callable
-from typing import Self, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -18,31 +17,6 @@ def until(look: Callable[[], T], seconds: float = 10.0, what: str = "") -> T:
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what or look}")
         time.sleep(0.01)
-
-
-class Stalls:
-    """How long this machine lets a thread that wants to run wait: what a measured moment can be off by."""
-
-    def __init__(self) -> None:
-        #: seconds
-        self.worst = 0.0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        before = time.monotonic()
-        while not self._ended.wait(0.005):
-            now = time.monotonic()
-            self.worst = max(self.worst, now - before - 0.005)
-            before = now
 
 
 def is_alive(pid: int) -> bool:

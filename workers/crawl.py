@@ -2,22 +2,21 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 from shared import scope, urls
-from shared.clock import now_us
-from shared.models import Job
+from shared.clock import SECOND, now_us
 from shared.stages import Delay, Fetched, Finish, JobWarning, NewLink, Outcome, PageFacts, Redirect, Work
 from shared.states import CacheStatus, JobMode, TaskState
 from workers import cache, observe, refusals, turns, validators, warming
-from workers.errors import Cancelled, FetchError, RedirectRefused, one_line
+from workers.errors import Cancelled, FetchError, HostBusy, RedirectRefused, one_line
 from workers.fetch import Response
 from workers.guide import fetch, is_on_its_hosts
+from workers.links import NOT_ALLOWED, forbidden, in_scope, named_link, new_links, robots_rules
 from workers.parse import ParsedPage, is_html, parse_html
 from workers.politeness import host_of
 from workers.retry import Answer, Failed, RetryAt, RetryPolicy, SnoozeUntil, decide
-from workers.robots import RobotsRules
 from workers.runtime import Runtime
 from workers.turns import Turn
 from workers.twins import twin
@@ -26,7 +25,6 @@ from workers.validators import Asked
 POLICY = RetryPolicy()
 #: characters of a redirect's target that are kept
 _MAX_HOP = 2_000
-_NOT_ALLOWED = "robots.txt does not allow this page"
 
 
 def crawl(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
@@ -47,6 +45,10 @@ def _crawl(ctx: Runtime, work: Work, turn: Turn) -> Outcome:
         asked = validators.ask(ctx, work, turn)
     except Cancelled:
         raise
+    except HostBusy as error:
+        if turn.has_asked:
+            return after_error(work, error)
+        return _later(ctx, work, now_us() + round(error.seconds * SECOND))
     except RedirectRefused as error:
         return Finish(work, TaskState.SKIPPED, error=error.message)
     except FetchError as error:
@@ -61,10 +63,13 @@ def _barred(ctx: Runtime, work: Work, turn: Turn) -> Outcome | None:
     origin, _ = urls.split(work.url)
     rules = robots_rules(ctx, work.job, origin, turn.is_halted) if work.job.options.respect_robots else None
     if rules and not rules.allows(work.url):
-        return Finish(work, TaskState.SKIPPED, error=_NOT_ALLOWED)
+        return Finish(work, TaskState.SKIPPED, error=NOT_ALLOWED)
     until = turn.early(work.url, rules.crawl_delay if rules else None)
-    if until is None:
-        return None
+    return None if until is None else _later(ctx, work, until)
+
+
+def _later(ctx: Runtime, work: Work, until: int) -> Delay:
+    """It is not this task's turn yet."""
     measured_before = work.first.fetched if work.first else Fetched()
     return _delay(ctx, work, until, turns.REASON, spends_attempt=False, fetched=measured_before)
 
@@ -232,7 +237,7 @@ def _is_deepest(work: Work) -> bool:
 
 
 def _is_allowed(ctx: Runtime, work: Work, url: str) -> bool:
-    return in_scope(work, url) and _forbidden(ctx, work, url) is None
+    return in_scope(work, url) and forbidden(ctx, work, url) is None
 
 
 def _parsed(response: Response) -> ParsedPage | None:
@@ -248,44 +253,3 @@ def _facts(response: Response, page: ParsedPage | None) -> PageFacts:
         etag=one_line(response.headers.get("etag") or "") or None,
         last_modified=one_line(response.headers.get("last-modified") or "")[:100] or None,
     )
-
-
-def in_scope(work: Work, url: str) -> bool:
-    """Whether a canonical URL that was found belongs to the crawl: by its host, and by the job's rules."""
-    rules = scope.rules_of(work.job.options)
-    return is_on_its_hosts(work.job, url) and not (rules and rules.refuses(urls.split(url)[1]))
-
-
-def new_links(ctx: Runtime, work: Work, found: Iterable[str]) -> Iterable[NewLink]:
-    """The canonical URLs that are part of the crawl and not known to be stored, with robots.txt's word on each."""
-    # with a max_depth the store has to know of shorter ways to what it has
-    seen = ctx.seen.of(work.job.id) if work.job.options.max_depth is None else frozenset[int]()
-    rules = scope.rules_of(work.job.options)
-    scopes: dict[str, bool] = {}
-    for url in found if rules is None else map(rules.spelled, found):
-        key = urls.url_key(url)
-        if key in seen:
-            continue
-        origin, path = urls.split(url)
-        if origin not in scopes:
-            scopes[origin] = is_on_its_hosts(work.job, url)
-        if scopes[origin] and not (rules is not None and rules.refuses(path)):
-            yield NewLink(key, origin, path, _forbidden(ctx, work, url))
-
-
-def named_link(ctx: Runtime, work: Work, url: str) -> NewLink:
-    """A canonical URL that is part of the crawl whatever its rules say."""
-    return NewLink(urls.url_key(url), *urls.split(url), _forbidden(ctx, work, url))
-
-
-def _forbidden(ctx: Runtime, work: Work, url: str) -> str | None:
-    """Why robots.txt keeps us from a page. Where we do not have it, the page's own task will see to it."""
-    if not work.job.options.respect_robots:
-        return None
-    rules = ctx.robots.known(urls.split(url)[0], work.job.options.user_agent)
-    return None if rules is None or rules.allows(url) else _NOT_ALLOWED
-
-
-def robots_rules(ctx: Runtime, job: Job, origin: str, halted: Callable[[], bool]) -> RobotsRules:
-    """What an origin's robots.txt says to the job's user agent. Raises FetchError where it cannot be had."""
-    return ctx.robots.rules(origin, cancelled=halted, user_agent=job.options.user_agent)

@@ -9,9 +9,10 @@ from shared.errors import InvalidUrl
 from shared.stages import Delay, Finish, Found, NewLink, Outcome, Work
 from shared.states import SourceType, TaskState
 from shared.store import job_options
-from workers.crawl import after_error, named_link, new_links, robots_rules
+from workers.crawl import after_error
 from workers.errors import Cancelled, ConnectionReset, ConnectRefused, ConnectTimeout, FetchError, TlsError
 from workers.guide import guide, is_on_its_hosts
+from workers.links import named_link, new_links, robots_rules
 from workers.politeness import host_of
 from workers.robots import RobotsRules
 from workers.runtime import Runtime
@@ -27,7 +28,8 @@ def discover(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
     """Runs an admitted discovery task. Raises Cancelled when it is halted, or its job is over, on the way."""
     try:
         origin, rules = _settle(ctx, work, halted)
-        ctx.politeness.obey(host_of(f"{origin}/"), rules.crawl_delay if work.job.options.respect_robots else None)
+        if work.job.options.respect_robots:
+            ctx.politeness.obey(host_of(f"{origin}/"), rules.crawl_delay)
         settled = replace(work, job=replace(work.job, origin=origin))
         return _from_home(ctx, settled, rules, halted) if _starts_at_home(work) else _from_named(ctx, settled, halted)
     except Cancelled:

@@ -148,6 +148,17 @@ class HostBusy(FetchError):
     kind = "host_busy"
     retryable = True
 
+    def __init__(self, message: str | None = None, seconds: float = 0.0) -> None:
+        super().__init__(message)
+        #: until it may be asked
+        self.seconds = seconds
+
+
+class TurnLost(HostBusy):
+    """The moment of a request has gone by before it could be sent."""
+
+    kind = "turn_lost"
+
 
 class Cancelled(FetchError):
     """The job was cancelled."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from ssl import SSLContext
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 from urllib.parse import quote
 
 from requests import PreparedRequest, RequestException
@@ -16,26 +16,22 @@ from urllib3.exceptions import HTTPError
 
 from shared.errors import InvalidUrl
 from shared.settings import FetchLimits
-from shared.urls import MAX_URL, canonicalise
+from shared.urls import canonicalise
+from workers.answers import REDIRECTS, Answer, read, release
 from workers.causes import translated
 from workers.decode import ACCEPT_ENCODING, decode
 from workers.egress import EgressPolicy
 from workers.errors import (
     BadUrl,
-    BodyTooLarge,
     ConnectionReset,
     RedirectLoop,
     TooManyRedirects,
+    TurnLost,
 )
+from workers.gates import Gate
 from workers.sockets import Flight, LeanAdapter
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_CHUNK = 65_536
 _ASCII = "".join(map(chr, range(128)))
-#: of one header's value, as kept; over MAX_URL, so that a cut Location is never followed
-_MAX_VALUE = MAX_URL + 8
-#: read and counted, but not kept
-_UNREAD = ("image/", "video/", "audio/", "font/", "application/pdf", "application/zip", "application/java-archive")
 #: never sent to another address than the one they were given for
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie", "if-none-match", "if-modified-since"})
 
@@ -74,24 +70,6 @@ class Response:
     def content_type(self) -> str | None:
         """The Content-Type header as sent."""
         return self.headers.get("content-type")
-
-
-class Gate(Protocol):
-    """Lets each request of a `get` go when its host may be asked."""
-
-    def __call__(self, url: str) -> None:
-        """Waits until a request to `url` may go. Raises FetchError where it may not."""
-
-    def close(self) -> None:
-        """The `get` is over."""
-
-
-class _Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    #: as sent
-    body: bytes
-    received: int
 
 
 class _Call(NamedTuple):
@@ -150,21 +128,18 @@ class Fetcher:
         Raises a FetchError of workers.errors for whatever goes wrong, never for a status code.
         """
         limits = self.limits if max_body is None else replace(self.limits, body=max_body)
-        call = _Call(Flight(limits, self._policy, cancelled), headers, limits, follow, cut=cut, guide=guide)
+        call = _Call(Flight(limits, self._policy, cancelled, gate), headers, limits, follow, cut=cut, guide=guide)
         try:
-            return self._followed(self._target(url, None), call, gate)
+            return self._followed(self._target(url, None), call)
         finally:
             if gate is not None:
                 gate.close()
 
-    def _followed(self, target: str, call: _Call, gate: Gate | None) -> Response:
+    def _followed(self, target: str, call: _Call) -> Response:
         hops: list[Hop] = []
         while True:
-            if gate is not None:
-                with call.flight.paused():
-                    gate(target)
             answer = self._answer(target, call, bool(hops))
-            location = answer.headers.get("location") if call.follow and answer.status in _REDIRECTS else None
+            location = answer.headers.get("location") if call.follow and answer.status in REDIRECTS else None
             if not location:
                 return _response(target, answer, call, tuple(hops))
             hops.append(Hop(target, answer.status, self._target(_as_utf8(location), target)))
@@ -212,15 +187,19 @@ class Fetcher:
             raise TooManyRedirects(f"More than {limit} redirects")
         return target
 
-    def _answer(self, url: str, call: _Call, redirected: bool) -> _Answer:
-        request = self._request(url, call, redirected)
-        try:
-            return self._exchange(request, call)
-        except ConnectionReset:
-            # The server closed an idle connection as we took it: nobody has seen this request yet.
-            if not call.flight.reused or call.flight.received:
-                raise
-        return self._exchange(request, call)
+    def _answer(self, url: str, call: _Call, redirected: bool) -> Answer:
+        flight, again = call.flight, False
+        while True:
+            flight.enter(url)
+            try:
+                return self._exchange(self._request(url, call, redirected), call)
+            except TurnLost:
+                pass  # nothing was sent
+            except ConnectionReset:
+                # The server closed an idle connection as we took it: nobody has seen this request yet.
+                if again or not flight.reused or flight.received:
+                    raise
+                again = True
 
     def _request(self, url: str, call: _Call, redirected: bool) -> PreparedRequest:
         # Built by hand: prepare() would parse and encode what is canonical already.
@@ -236,56 +215,21 @@ class Fetcher:
         request.headers = {**self._headers, **extra}  # type: ignore[assignment]
         return request
 
-    def _exchange(self, request: PreparedRequest, call: _Call) -> _Answer:
+    def _exchange(self, request: PreparedRequest, call: _Call) -> Answer:
         call.flight.depart()
         raw = None
         try:
             timeout = (call.limits.connect, call.flight.timeout)
             raw = self._adapter.send(request, stream=True, timeout=timeout).raw
-            return _read(raw, call)
+            return read(raw, call.limits.body, call.follow, call.cut)
         except (RequestException, HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             raise translated(error) from None
         finally:
             if raw is not None:
-                _release(raw)
+                release(raw)
 
 
-def _read(raw: Any, call: _Call) -> _Answer:
-    headers = {k.lower(): v[:_MAX_VALUE] for k, v in raw.headers.items()}
-    limit = call.limits.body
-    if (raw.length_remaining or 0) > limit and not call.cut:
-        raise BodyTooLarge(f"The body is larger than {limit} bytes")
-    redirect = call.follow and raw.status in _REDIRECTS and "location" in headers
-    if redirect and (raw.length_remaining is None or raw.length_remaining > _CHUNK):
-        return _Answer(raw.status, headers, b"", 0)  # Not worth reading to save a connection.
-    keep = not headers.get("content-type", "").lower().startswith(_UNREAD)
-    body, received = _body(raw, limit, keep, call.cut)
-    return _Answer(raw.status, headers, body, received)
-
-
-def _body(raw: Any, limit: int, keep: bool, cut: bool) -> tuple[bytes, int]:
-    chunks, received = [], 0
-    # what is to be cut is not waited for
-    size = min(_CHUNK, limit) if cut else _CHUNK
-    for chunk in raw.stream(size, decode_content=False):
-        received += len(chunk)
-        if received > limit and not cut:
-            raise BodyTooLarge(f"The body is larger than {limit} bytes")
-        if keep:
-            chunks.append(chunk)
-        if received >= limit and cut:
-            break
-    return b"".join(chunks), received
-
-
-def _release(raw: Any) -> None:
-    """Back into the pool if the body was read to its end, closed otherwise."""
-    if not getattr(raw._fp, "isclosed", lambda: True)():
-        raw.close()
-    raw.release_conn()
-
-
-def _response(url: str, answer: _Answer, call: _Call, hops: tuple[Hop, ...]) -> Response:
+def _response(url: str, answer: Answer, call: _Call, hops: tuple[Hop, ...]) -> Response:
     elapsed = round((time.monotonic() - call.flight.started) * 1000)
     coding = answer.headers.get("content-encoding")
     body = decode(answer.body, coding, call.limits.decoded) if coding and answer.body else answer.body

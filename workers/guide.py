@@ -39,6 +39,12 @@ class _Gate:
             self._check(url)
         self._turn(url)
 
+    def go(self, url: str) -> None:
+        self._turn.go(url)
+
+    def went(self, url: str) -> None:
+        self._turn.went(url)
+
     def _check(self, url: str) -> None:
         origin, agent = urls.split(url)[0], self._work.job.options.user_agent
         if is_on_its_hosts(self._work.job, url):

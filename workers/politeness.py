@@ -4,10 +4,13 @@ A host has an interval: its robots.txt `Crawl-delay`, the operator's `CRAWLYARD_
 penalty that doubles with each blocking answer (403, 429, 503), and halves with each other answer and every half
 minute; a host that has become slow gets one too (workers/loads.py). A task that is early gives its worker back
 and is delayed until its reserved moment; only waits below half a second, shorter than the scheduler's look, are
-waited out in the thread.
+waited out in the thread. That gives a moment to connect; once the connection is open `go` and `went` frame the
+sending of the request, so that two are never closer than the interval, however late a process comes to send.
 """
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -35,6 +38,8 @@ _ENOUGH = 0.7
 _MOST_HOSTS = 1_000
 #: the host's connections are all taken
 FULL = -1.0
+#: seconds that a request which was let go may take to leave; one that took `FRESH` to hear of it asks again
+_LEASE, FRESH = 10.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,10 @@ def host_of(url: str) -> str:
     return urls.split(url)[0].partition("://")[2]
 
 
+def _key(host: str) -> str:
+    return f"crawlyard:host:{host}"
+
+
 class Politeness:
     """Asks for a moment to fetch. Thread-safe; costs no call for hosts without an interval or a limit."""
 
@@ -97,14 +106,16 @@ class Politeness:
         self._redis, self._limits = redis, limits or Limits()
         self._given, self._clock = clock, clock or time.time
         self._reserve, self._penalise = script(redis, "reserve"), script(redis, "penalise")
+        self._depart = script(redis, "depart")
         self._penalties: Mapping[str, Penalty] = {}
         self._read_at = 0.0
-        self._delays: dict[str, float] = {}
+        self._delays: OrderedDict[str, float] = OrderedDict()
+        self._obeying = threading.Lock()
         self._crowded: dict[str, float] = {}
         self.loads = HostLoads(threads)
 
     def wait(self, host: str, task: str, crawl_delay: float | None, urgent: bool = False) -> float:
-        """Seconds until this task may fetch from a host[:port]; 0: now, and the request counts as made.
+        """Seconds until this task may connect to a host[:port]; 0: now, and the moment is taken.
 
         FULL where all its connections are taken. A task that got 0 calls `release` after its request. `urgent`
         goes before what others have reserved. Raises QueueUnavailable.
@@ -112,30 +123,49 @@ class Politeness:
         now = self._clock()
         if crawl_delay:
             self.obey(host, crawl_delay)
-        penalty = self._penalty(host, now)
-        interval = self._interval(host, crawl_delay, penalty, now)
-        until = penalty.until if penalty else 0.0
+        interval, until = self._pace(host, crawl_delay, now)
         if not interval and until <= now and not self._limits.connections:
             return 0.0
-        wait = self._ask(host, task, interval, until, urgent)
+        keys = [_key(host), f"crawlyard:slot:{task}", f"crawlyard:connections:{host}"]
+        most, longest = self._limits.connections, self._limits.longest
+        with redis_errors():
+            args = [self._moment(), interval, until, int(urgent), most, task, longest, SHORT]
+            wait = float(self._reserve(keys=keys, args=args))
         if wait > _CROWDED:
             self._note_crowded(host, now + wait)
         return wait
 
-    def _interval(self, host: str, crawl_delay: float | None, penalty: Penalty | None, now: float) -> float:
-        left = penalty.interval(now) if penalty else 0.0
-        return max(crawl_delay or self._delays.get(host, 0.0), self._limits.interval, left)
+    def is_paced(self, host: str, crawl_delay: float | None) -> bool:
+        """Whether requests to a host[:port] have to keep apart at present. Raises QueueUnavailable."""
+        now = self._clock()
+        interval, until = self._pace(host, crawl_delay, now)
+        return bool(interval) or until > now
 
-    def _ask(self, host: str, task: str, interval: float, until: float, urgent: bool) -> float:
-        keys = [f"crawlyard:host:{host}", f"crawlyard:slot:{task}", f"crawlyard:connections:{host}"]
-        given = self._given() if self._given else ""
-        most, longest = self._limits.connections, self._limits.longest
+    def go(self, host: str, who: str, crawl_delay: float | None) -> float:
+        """Seconds until a request may be sent on its open connection; 0: at once, and then `went` is to be called.
+
+        Nobody else is let go in between. Raises QueueUnavailable.
+        """
+        return self._departs("go", host, who, *self._pace(host, crawl_delay, self._clock()))
+
+    def went(self, host: str, who: str, crawl_delay: float | None) -> None:
+        """The request that `go` let go has left. Raises QueueUnavailable."""
+        self._departs("went", host, who, *self._pace(host, crawl_delay, self._clock()))
+
+    def _departs(self, what: str, host: str, who: str, interval: float, until: float) -> float:
         with redis_errors():
-            return float(self._reserve(keys=keys, args=[given, interval, until, int(urgent), most, task, longest]))
+            return float(self._depart(keys=[_key(host)], args=[what, self._moment(), who, interval, until, _LEASE]))
 
-    def asked(self, host: str, task: str) -> None:
-        """Counts a request to a host whose rules are not known yet. Raises QueueUnavailable."""
-        self._ask(host, task, 0.0, 0.0, urgent=True)
+    def _pace(self, host: str, crawl_delay: float | None, now: float) -> tuple[float, float]:
+        """A host's interval, and the moment before which nothing goes."""
+        penalty = self._penalty(host, now)
+        left = penalty.interval(now) if penalty else 0.0
+        interval = max(crawl_delay or self._delays.get(host, 0.0), self._limits.interval, left)
+        return interval, penalty.until if penalty else 0.0
+
+    def _moment(self) -> float | str:
+        """For the scripts: the clock of a test, or nothing, which is Redis' own."""
+        return self._given() if self._given else ""
 
     def release(self, host: str, task: str) -> None:
         """The task's request has ended: its connection is free. Raises QueueUnavailable."""
@@ -145,12 +175,14 @@ class Politeness:
 
     def obey(self, host: str, crawl_delay: float | None) -> None:
         """Remembers a host's Crawl-delay (seconds) for requests that do not look at its robots.txt themselves."""
-        if crawl_delay:
-            if len(self._delays) >= _MOST_HOSTS:
-                self._delays.clear()
+        with self._obeying:
+            if not crawl_delay:
+                self._delays.pop(host, None)
+                return
             self._delays[host] = crawl_delay
-        else:
-            self._delays.pop(host, None)
+            self._delays.move_to_end(host)
+            if len(self._delays) > _MOST_HOSTS:
+                self._delays.popitem(last=False)
 
     def crowded(self) -> frozenset[str]:
         """Hosts whose next moment is some way off: claims leave half of a job's slots to the others."""

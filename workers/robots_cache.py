@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 from shared.clock import SECOND
 from shared.errors import QueueUnavailable
 from workers.errors import BadUrl, Cancelled, FetchError, RobotsPending, RobotsUnavailable, TooManyRedirects, of_kind
-from workers.fetch import Fetcher, Gate, Response
+from workers.fetch import Fetcher, Response
+from workers.gates import Gate
 from workers.retry import retry_after_seconds
 from workers.robots import MAX_ROBOTS, RobotsRules, text_of
 from workers.robots_store import RobotsStore, StoredRobots

@@ -11,7 +11,8 @@ from lxml import etree
 from shared.errors import InvalidUrl
 from shared.urls import MAX_URL, canonicalise
 from workers.errors import BadResponse, BodyTooLarge, Cancelled, FetchError, one_line
-from workers.fetch import Fetcher, Gate, Guide, Response
+from workers.fetch import Fetcher, Guide, Response
+from workers.gates import Gate
 
 #: bytes of one file, as sent and unpacked
 MAX_FILE = 50_000_000

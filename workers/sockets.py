@@ -32,6 +32,7 @@ from workers.errors import (
     TlsError,
     TotalTimeout,
 )
+from workers.gates import Gate
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -42,6 +43,8 @@ MAX_HEADERS = 256 * 1024
 MAX_POOLS = 256
 #: seconds that one wait for bytes lasts at most
 _SLICE = 1.0
+#: seconds without a request after which a server may have closed a connection
+_IDLE = 0.1
 
 _local = threading.local()
 
@@ -49,34 +52,80 @@ _local = threading.local()
 class Flight:
     """One `Fetcher.get` on its way: its deadline, and what its sockets have seen so far."""
 
-    __slots__ = ("cancelled", "deadline", "limits", "policy", "received", "reused", "room", "started", "timeout")
+    __slots__ = (
+        "_gate",
+        "_has_left",
+        "_url",
+        "cancelled",
+        "deadline",
+        "limits",
+        "policy",
+        "received",
+        "reused",
+        "room",
+        "started",
+        "timeout",
+    )
 
-    def __init__(self, limits: FetchLimits, policy: EgressPolicy, cancelled: Callable[[], bool] | None) -> None:
-        self.limits = limits
-        self.policy = policy
-        self.cancelled = cancelled
+    def __init__(
+        self,
+        limits: FetchLimits,
+        policy: EgressPolicy,
+        cancelled: Callable[[], bool] | None,
+        gate: Gate | None = None,
+    ) -> None:
+        self.limits, self.policy, self.cancelled = limits, policy, cancelled
+        self._gate, self._url = gate, ""
         self.deadline = time.monotonic() + limits.total
         #: monotonic moment of the first byte sent, 0 before
         self.started = 0.0
         self.depart()
 
+    def enter(self, url: str) -> None:
+        """Waits until a connection for a request to `url` may be taken. Raises as the gate does."""
+        self._url = url
+        if self._gate is not None:
+            with self._paused():
+                self._gate(url)
+
     def depart(self) -> None:
         """Starts one request of the flight. Raises Cancelled, TotalTimeout."""
         self.received = 0
+        self._has_left = False
+        #: its connection has lain idle, so the server may have closed it
         self.reused = True
         self.room = MAX_HEADERS
         self.timeout = min(self.limits.first_byte, self.remaining())
         _local.flight = self
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def leaving(self) -> Iterator[None]:
+        """Sends a part of the request: the first one in its turn, and no other goes before it has left."""
+        if self._has_left or self._gate is None:
+            self.started = self.started or time.monotonic()
+            yield
+            return
+        with self._paused():
+            self._gate.go(self._url)
+        self._has_left = True
+        self.started = self.started or time.monotonic()
+        try:
+            yield
+        finally:
+            self._gate.went(self._url)
+
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
         """Waiting for a turn counts neither as the server's time nor against the deadline."""
         began = time.monotonic()
-        yield
-        waited = time.monotonic() - began
-        self.deadline += waited
-        if self.started:
-            self.started += waited
+        try:
+            yield
+        finally:
+            waited = time.monotonic() - began
+            self.deadline += waited
+            if self.started:
+                self.started += waited
+            self.reused = self.reused or waited > _IDLE
 
     def remaining(self) -> float:
         """Seconds to the deadline, above 0. Raises TotalTimeout after it, Cancelled when asked to stop."""
@@ -145,8 +194,8 @@ class _Guarded(HTTPConnection):
             self.connect()
         flight: Flight = _local.flight
         cast(_PlainSocket, self.sock).flight = flight
-        flight.started = flight.started or time.monotonic()
-        super().send(data)
+        with flight.leaving():
+            super().send(data)
 
 
 class _GuardedTls(_Guarded, HTTPSConnection):

@@ -10,9 +10,9 @@ from typing import Self
 
 from shared.clock import SECOND, now_us
 from shared.errors import QueueUnavailable
-from workers.errors import Cancelled, FetchError, HostBusy, Unanswered
+from workers.errors import Cancelled, FetchError, HostBusy, TurnLost, Unanswered
 from workers.fetch import Response
-from workers.politeness import FULL, SHORT, Blocks, Politeness, host_of
+from workers.politeness import FRESH, FULL, SHORT, Blocks, Politeness, host_of
 from workers.retry import Answer, is_blocking, retry_after_seconds
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,19 @@ _CONNECTION_STEP = 0.02
 class Turn:
     """One task's permissions to ask hosts. Give it to `Fetcher.get` as its gate; leave it when done."""
 
-    __slots__ = ("_counted", "_granted", "_halted", "_held", "_load", "_politeness", "_task")
+    __slots__ = (
+        "_counted",
+        "_delay",
+        "_granted",
+        "_halted",
+        "_held",
+        "_leaving",
+        "_load",
+        "_politeness",
+        "_task",
+        "_who",
+        "has_asked",
+    )
 
     def __init__(
         self, politeness: Politeness, task: str, halted: Callable[[], bool] | None, counted: bool = False
@@ -38,6 +50,14 @@ class Turn:
         self._granted: str | None = None
         self._held: set[str] = set()
         self._load: str | None = None
+        #: its own host, and that one's Crawl-delay
+        self._delay: tuple[str, float | None] = ("", None)
+        #: who asks to send: not the task, which may have been started twice
+        self._who = ""
+        #: the host that a request is leaving for
+        self._leaving: str | None = None
+        #: whether any request has left
+        self.has_asked = False
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +76,7 @@ class Turn:
         host = host_of(url)
         if not self._politeness.loads.enter(host, SHORT, self.is_halted):
             return _soon()
-        self._load = host
+        self._load, self._delay = host, (host, crawl_delay)
         wait = self._waited(host, crawl_delay)
         if wait == 0:
             self._granted = host
@@ -85,24 +105,59 @@ class Turn:
         return wait
 
     def __call__(self, url: str) -> None:
-        """Waits until a request may go. Raises HostBusy where that would take too long, Cancelled."""
+        """Waits until a connection may be made. Raises HostBusy where that would take too long, Cancelled.
+
+        Before its first request a task that can come back does not wait long.
+        """
         host = host_of(url)
         if self._granted == host:
             self._granted = None
             return
-        end = time.monotonic() + PATIENCE
+        patience = SHORT if self._load is not None and not self.has_asked else PATIENCE
+        end = time.monotonic() + patience
         while (wait := self._ask(host, None, urgent=True)) != 0:
             if time.monotonic() + wait > end:
-                raise HostBusy(f"{host} is not to be asked again for {max(wait, 1):.0f} s")
+                raise HostBusy(f"{host} is not to be asked again for {max(wait, 1):.0f} s", max(wait, SHORT))
             self._sleep(_CONNECTION_STEP if wait < 0 else min(wait, 1.0))
-        if self._counted:
-            self._note(host)
 
-    def _note(self, host: str) -> None:
+    def go(self, url: str) -> None:
+        """The connection is open: waits for the moment to send. Raises TurnLost where that is not soon, Cancelled."""
+        host = host_of(url)
+        end = time.monotonic() + 2 * SHORT
+        while (wait := self._departure(host)) != 0:
+            if wait > SHORT or time.monotonic() + wait > end:
+                raise TurnLost(seconds=wait)
+            self._sleep(wait)
+        self.has_asked = True
+
+    def _departure(self, host: str) -> float:
+        """Seconds until a request may leave for a host; 0: at once."""
+        asked, delay = time.monotonic(), self._crawl_delay(host)
         try:
-            self._politeness.asked(host, self._task)
+            if not self._counted and not self._politeness.is_paced(host, delay):
+                return 0.0
+            self._who = self._who or uuid.uuid4().hex
+            wait = self._politeness.go(host, self._who, delay)
         except QueueUnavailable as error:
             log.warning("%s", error.message)
+            return SHORT * 2
+        if wait == 0 and time.monotonic() - asked > FRESH:
+            return _CONNECTION_STEP  # somebody else may think that it has left by now
+        self._leaving = host if wait == 0 else None
+        return wait
+
+    def went(self, url: str) -> None:
+        """The request has left."""
+        host, self._leaving = self._leaving, None
+        if host is None:
+            return
+        try:
+            self._politeness.went(host, self._who, self._crawl_delay(host))
+        except QueueUnavailable as error:
+            log.warning("%s", error.message)
+
+    def _crawl_delay(self, host: str) -> float | None:
+        return self._delay[1] if self._delay[0] == host else None
 
     def close(self) -> None:
         """Gives the connections back."""

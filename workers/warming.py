@@ -7,7 +7,7 @@ from shared.clock import SECOND
 from shared.stages import Fetched, Finish, FirstRequest, Outcome, Recheck, Work
 from shared.states import UNCACHED, CacheStatus, TaskState
 from workers import cache
-from workers.errors import Cancelled, FetchError
+from workers.errors import Cancelled, FetchError, HostBusy
 from workers.fetch import Response
 from workers.guide import fetch
 from workers.runtime import Runtime
@@ -25,12 +25,14 @@ def first_request(finish: Finish, now: int, rand: float) -> Finish | Recheck:
 
 
 def second_request(ctx: Runtime, work: Work, first: FirstRequest, turn: Turn) -> Outcome:
-    """Asks once more and completes the task, whatever comes of it. Raises Cancelled."""
+    """Asks once more and completes the task, whatever comes of it. Raises Cancelled, HostBusy before it has asked."""
     try:
         second = _measured(fetch(ctx, work, work.url, turn))
     except Cancelled:
         raise
-    except FetchError:
+    except FetchError as error:
+        if isinstance(error, HostBusy) and not turn.has_asked:
+            raise
         second = None
     return Finish(work, TaskState.COMPLETED, first.fetched, second=second, found=first.found, documents=1)
 

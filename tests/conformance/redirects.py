@@ -8,9 +8,10 @@ from shared.settings import FetchLimits
 from tests.conformance import upstream
 from tests.conformance.cases import Case, LeftOut, Suite
 from tests.conformance.packages import sdist
+from workers.answers import Answer
 from workers.egress import EgressPolicy
 from workers.errors import BadUrl
-from workers.fetch import Fetcher, _Answer
+from workers.fetch import Fetcher
 
 
 class _Meta(dict[str, Any]):
@@ -61,10 +62,10 @@ class _Scripted(Fetcher):
         location = response.headers.get("Location")
         text = location.decode("latin-1") if isinstance(location, bytes) else location
         headers = {} if text is None else {"location": text}
-        self._script = [_Answer(response.status, headers, b"", 0)]
+        self._script = [Answer(response.status, headers, b"", 0)]
 
-    def _answer(self, *_: Any) -> _Answer:
-        return self._script.pop() if self._script else _Answer(200, {}, b"", 0)
+    def _answer(self, *_: Any) -> Answer:
+        return self._script.pop() if self._script else Answer(200, {}, b"", 0)
 
 
 class _Middleware:

@@ -1,9 +1,17 @@
 """Reservations of a host's moments, on a real Redis with a clock of the test's."""
 
+from itertools import pairwise
+
 import pytest
 
 from shared.queue import TaskQueue
-from workers.politeness import FULL, PENALTIES_KEY, Blocks, Limits, Politeness
+from shared.settings import FetchLimits
+from tests.site import Site, html, reset
+from workers.egress import EgressPolicy
+from workers.errors import ConnectionReset
+from workers.fetch import Fetcher
+from workers.politeness import FULL, PENALTIES_KEY, SHORT, Blocks, Limits, Politeness
+from workers.turns import Turn
 
 
 class Clock:
@@ -129,9 +137,63 @@ def test_a_redirect_goes_before_what_is_reserved_but_not_before_its_time(polite:
 
 
 def test_a_request_before_the_rules_are_known_counts(polite: Politeness, clock: Clock) -> None:
-    polite.asked("h", "robots")
+    assert polite.go("h", "robots", None) == 0
+    polite.went("h", "robots", None)
     clock.now += 0.5
-    assert polite.wait("h", "a", 2.0) == 1.5
+    assert polite.wait("h", "a", 2.0) == pytest.approx(1.5 - SHORT)
+    assert polite.go("h", "a", 2.0) == pytest.approx(1.5)
+
+
+def test_what_is_sent_late_delays_the_next_one(polite: Politeness, clock: Clock) -> None:
+    assert [polite.wait("h", task, 2.0) for task in "ab"] == [0, 2]
+    assert polite.go("h", "a", 2.0) == 0
+    clock.now += 1.9
+    polite.went("h", "a", 2.0)
+    clock.now += 0.1
+    assert polite.wait("h", "b", 2.0) == pytest.approx(1.9 - SHORT)
+    assert polite.go("h", "b", 2.0) == pytest.approx(1.9)
+    clock.now += 1.9
+    assert polite.go("h", "b", 2.0) == 0
+
+
+def test_nothing_goes_while_another_request_is_about_to_leave(
+    polite: Politeness, queue: TaskQueue, clock: Clock
+) -> None:
+    other = Politeness(queue.redis, clock=clock)
+    assert polite.go("h", "a", 2.0) == 0
+    clock.now += 5.0
+    assert other.go("h", "b", 2.0) > 0
+    polite.went("h", "a", 2.0)
+    assert other.go("h", "b", 2.0) == pytest.approx(2.0)
+
+
+def test_a_process_that_dies_before_it_sends_holds_its_host_up_for_seconds(polite: Politeness, clock: Clock) -> None:
+    polite.go("h", "a", 2.0)
+    clock.now += 12.1
+    assert polite.go("h", "b", 2.0) == 0
+
+
+def test_a_penalty_holds_for_what_is_connected_already(polite: Politeness, clock: Clock) -> None:
+    assert polite.wait("h", "a", None) == 0
+    polite.penalise("h", clock.now + 10)
+    assert polite.is_paced("h", None)
+    assert polite.go("h", "a", None) == pytest.approx(10)
+
+
+def test_without_an_interval_a_request_is_sent_without_asking(polite: Politeness, queue: TaskQueue) -> None:
+    assert not polite.is_paced("h", None)
+
+
+def test_a_request_that_is_sent_again_on_a_new_connection_waits_its_turn_again(queue: TaskQueue) -> None:
+    polite = Politeness(queue.redis, Limits(interval=0.3))
+    with Site({"/": html("x"), "/gone": reset()}) as site:
+        fetcher = Fetcher(FetchLimits(), EgressPolicy((site.host,)), "t")
+        fetcher.get(site.url(), gate=Turn(polite, "a", None))
+        with pytest.raises(ConnectionReset):
+            fetcher.get(site.url("/gone"), gate=Turn(polite, "b", None))
+        assert site.paths() == ["/", "/gone", "/gone"]
+        times = [request.arrived for request in site.requests]
+    assert min(later - earlier for earlier, later in pairwise(times)) > 0.298
 
 
 def test_a_slow_host_gets_an_interval_that_answers_take_back(polite: Politeness, clock: Clock) -> None:

@@ -1,0 +1,53 @@
+"""Which of the URLs that were found belong to a crawl, and what robots.txt says of them."""
+
+from collections.abc import Callable, Iterable
+
+from shared import scope, urls
+from shared.models import Job
+from shared.stages import NewLink, Work
+from workers.guide import is_on_its_hosts
+from workers.robots import RobotsRules
+from workers.runtime import Runtime
+
+NOT_ALLOWED = "robots.txt does not allow this page"
+
+
+def in_scope(work: Work, url: str) -> bool:
+    """Whether a canonical URL that was found belongs to the crawl: by its host, and by the job's rules."""
+    rules = scope.rules_of(work.job.options)
+    return is_on_its_hosts(work.job, url) and not (rules and rules.refuses(urls.split(url)[1]))
+
+
+def new_links(ctx: Runtime, work: Work, found: Iterable[str]) -> Iterable[NewLink]:
+    """The canonical URLs that are part of the crawl and not known to be stored, with robots.txt's word on each."""
+    # with a max_depth the store has to know of shorter ways to what it has
+    seen = ctx.seen.of(work.job.id) if work.job.options.max_depth is None else frozenset[int]()
+    rules = scope.rules_of(work.job.options)
+    scopes: dict[str, bool] = {}
+    for url in found if rules is None else map(rules.spelled, found):
+        key = urls.url_key(url)
+        if key in seen:
+            continue
+        origin, path = urls.split(url)
+        if origin not in scopes:
+            scopes[origin] = is_on_its_hosts(work.job, url)
+        if scopes[origin] and not (rules is not None and rules.refuses(path)):
+            yield NewLink(key, origin, path, forbidden(ctx, work, url))
+
+
+def named_link(ctx: Runtime, work: Work, url: str) -> NewLink:
+    """A canonical URL that is part of the crawl whatever its rules say."""
+    return NewLink(urls.url_key(url), *urls.split(url), forbidden(ctx, work, url))
+
+
+def forbidden(ctx: Runtime, work: Work, url: str) -> str | None:
+    """Why robots.txt keeps us from a page. Where we do not have it, the page's own task will see to it."""
+    if not work.job.options.respect_robots:
+        return None
+    rules = ctx.robots.known(urls.split(url)[0], work.job.options.user_agent)
+    return None if rules is None or rules.allows(url) else NOT_ALLOWED
+
+
+def robots_rules(ctx: Runtime, job: Job, origin: str, halted: Callable[[], bool]) -> RobotsRules:
+    """What an origin's robots.txt says to the job's user agent. Raises FetchError where it cannot be had."""
+    return ctx.robots.rules(origin, cancelled=halted, user_agent=job.options.user_agent)
