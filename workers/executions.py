@@ -33,6 +33,10 @@ class Running:
     queue: str
     execution_id: str
     started: float = field(default_factory=time.monotonic)
+    #: seconds since the epoch
+    begun: float = field(default_factory=time.time)
+    #: whether Redis was told of it in full
+    told: bool = False
     #: monotonic moment after which the watchdog interrupts it
     deadline: float = float("inf")
     thread: int = 0

@@ -41,12 +41,12 @@ class Ending:
     due: int = 0
 
     def fields(self) -> tuple[Any, ...]:
-        """The nine arguments of finish.lua."""
+        """The ten arguments of finish.lua."""
         r = self.running
         compressed = zlib.compress(self.error.encode(errors="replace")) if self.error else b""
         told = base64.b64encode(compressed) if self.error else _encoded(self.value)
         seconds = f"{time.monotonic() - r.started:.6f}"
-        return (self.verb, r.job_id, r.queue, r.execution_id, self.ttl, told, compressed, self.due, seconds)
+        return (self.verb, r.job_id, r.queue, r.execution_id, self.ttl, told, compressed, self.due, seconds, r.begun)
 
 
 def _encoded(value: Any) -> bytes:

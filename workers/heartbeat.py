@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 from rq import Worker
@@ -15,12 +14,9 @@ from rq.worker_registration import register
 
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
+from shared.queue import script
 from shared.store import Store, jobs, sweep
 from workers.executions import Executions, Halt, Running
-
-if TYPE_CHECKING:
-    from redis.client import Pipeline
-
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +27,7 @@ _LOOK_EVERY = 0.5
 
 
 class Heartbeat:
-    """Two threads: one for Redis, one for the store, so that the loss of one does not stop the other."""
+    """Threads for Redis and threads for the store, so that the loss of one does not stop the other."""
 
     def __init__(self, executions: Executions, store: Store | None = None) -> None:
         self._executions, self._store = executions, store
@@ -42,6 +38,7 @@ class Heartbeat:
         """Starts the threads."""
         loops: list[tuple[str, Callable[[], None], float]] = [
             ("heartbeat", lambda: self._beat(worker), _RENEW_EVERY),
+            ("young", lambda: self._tell_young(worker), _LOOK_EVERY),
             ("watchdog", lambda: self._executions.interrupt_overdue(time.monotonic()), _LOOK_EVERY),
         ]
         if self._store is not None:
@@ -67,7 +64,7 @@ class Heartbeat:
                 log.exception("%s failed", threading.current_thread().name)
 
     def _beat(self, worker: Worker) -> None:
-        """One round trip: the worker's key, its state, and each execution's lease."""
+        """The worker's key, its state, and each execution's lease."""
         running = self._executions.all()
         if worker.get_state() in (WorkerStatus.IDLE, WorkerStatus.BUSY, WorkerStatus.STARTED):
             worker._state = WorkerStatus.BUSY if running else WorkerStatus.IDLE
@@ -77,20 +74,19 @@ class Heartbeat:
             pipe.hset(worker.key, mapping=worker.serialize() | {"state": worker.get_state()})
             pipe.expire(worker.key, worker.worker_ttl)
             register(worker, pipe)
-            for r in running:
-                self._renew_execution(pipe, worker, r)
             pipe.execute()
+        self._tell(worker, [r for r in running if r.told])
 
-    def _renew_execution(self, p: "Pipeline", worker: Worker, r: Running) -> None:
-        now = time.time()
-        key, composite = f"{RQ_KEY_PREFIX}:execution:{r.job_id}:{r.execution_id}", f"{r.job_id}:{r.execution_id}"
+    def _tell_young(self, worker: Worker) -> None:
+        """What has lasted a moment is told in full: most executions are over before."""
+        self._tell(worker, [r for r in self._executions.all() if not r.told])
 
-        p.expire(key, LEASE_SECONDS)
-        p.zadd(f"{RQ_KEY_PREFIX}:wip:{r.queue}", {composite: now + LEASE_SECONDS}, xx=True)
-        registry = f"{RQ_KEY_PREFIX}:executions:{r.job_id}"
-        p.zadd(registry, {r.execution_id: now + LEASE_SECONDS + 60}, xx=True)
-        p.expire(registry, LEASE_SECONDS + 60)
-        p.expire(f"{RQ_KEY_PREFIX}:worker:{worker.name}:executions", LEASE_SECONDS + 60)
+    def _tell(self, worker: Worker, running: list[Running]) -> None:
+        if running:
+            told = [value for r in running for value in (r.job_id, r.queue, r.execution_id, r.begun)]
+            script(worker.connection, "renew")(args=[RQ_KEY_PREFIX, worker.name, time.time(), LEASE_SECONDS, *told])
+            for r in running:
+                r.told = True
 
     def _renew(self) -> None:
         if self._store is not None:

@@ -45,7 +45,8 @@ _SPECIAL = (
     b"rate_limit_key",
     b"group_id",
 )
-
+#: hash fields that a delivery brings along, in dequeue.lua's order
+FIELDS = (b"status", b"data", b"timeout", b"result_ttl", b"failure_ttl", b"dispatched", *_SPECIAL)
 
 _REFUSED = "Internal error: the outcome cannot be stored"
 
@@ -97,9 +98,9 @@ class Delivery:
     requeued: bool
 
     @classmethod
-    def from_reply(cls, job_id: bytes, queue: bytes, execution: bytes, flat: list[bytes]) -> "Delivery":
-        """From one job of dequeue.lua's reply."""
-        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    def from_reply(cls, job_id: bytes, queue: bytes, execution: bytes, values: list[bytes | None]) -> "Delivery":
+        """From one job of dequeue.lua's reply to `FIELDS`."""
+        fields = {name: value for name, value in zip(FIELDS, values, strict=True) if value}
         running = Running(as_text(job_id), as_text(queue), as_text(execution))
         running.deadline = time.monotonic() + int(fields.get(b"timeout") or CrawlQueue.DEFAULT_TIMEOUT)
         return cls(running, fields, b"dispatched" not in fields)
@@ -244,7 +245,7 @@ class Performer:
 
     def _restored(self, delivery: Delivery) -> CrawlJob:
         job = CrawlJob(delivery.running.job_id, connection=self._worker.connection)
-        job.restore(delivery.fields)
+        job.refresh()  # type: ignore[no-untyped-call]
         return job
 
     def _ending(self, running: Running, value: Any, fields: dict[bytes, bytes]) -> Ending:
@@ -260,14 +261,18 @@ class Performer:
     def _perform_by_rq(self, delivery: Delivery) -> None:
         """Callbacks, retries, repeats, groups: RQ's own methods carry them out."""
         running = delivery.running
-        job = self._restored(delivery)
         queue = CrawlQueue(running.queue, connection=self._worker.connection)
         execution = Execution(running.execution_id, running.job_id, self._worker.connection, self._worker.name)
-        job.started_at = now()
+        try:
+            job = self._restored(delivery)
+            job.started_at = now()
+            self._perform_job(job, queue, execution)
+        finally:
+            self._executions.leave(running)
+
+    def _perform_job(self, job: CrawlJob, queue: CrawlQueue, execution: Execution) -> None:
         try:
             self._worker.perform_job(job, queue, execution)
         except ExecutionStopped:
             self._worker._stopped_job_id = job.id
             self._worker.handle_job_failure(job, queue, exc_string="Stopped by an operator", execution=execution)
-        finally:
-            self._executions.leave(running)

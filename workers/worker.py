@@ -33,7 +33,7 @@ from shared.rqtypes import CrawlJob, CrawlQueue, OrjsonSerializer
 from workers.executions import Executions
 from workers.finisher import Finisher
 from workers.heartbeat import LEASE_SECONDS, Heartbeat
-from workers.perform import Delivery, Performer, UnsignalledDeathPenalty
+from workers.perform import FIELDS, Delivery, Performer, UnsignalledDeathPenalty
 from workers.pool import Pool
 
 log = logging.getLogger(__name__)
@@ -160,7 +160,7 @@ class ConcurrentWorker(Worker):
         now = datetime.now(UTC)
         args: list[str | float] = [RQ_KEY_PREFIX, self.name, utcformat(now), now.timestamp(), LEASE_SECONDS, k]
         with redis_errors():
-            taken = self._take_script(keys=self.queue_names(), args=[*args, *_execution_ids(k)])
+            taken = self._take_script(keys=self.queue_names(), args=[*args, *_execution_ids(k), *FIELDS])
         if taken:
             self._state = WorkerStatus.BUSY  # the script has told Redis
         return [Delivery.from_reply(*reply) for reply in taken]

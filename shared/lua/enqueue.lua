@@ -6,9 +6,14 @@
 -- Returns the number of jobs enqueued.
 local prefix, now, due = ARGV[1], ARGV[2], ARGV[3] ~= '0'
 local taken_back = ARGV[3] == '2'
-local enqueued = 0
+local enqueued, seconds = 0, tonumber(redis.call('TIME')[1])
 
 local function running(id, queue)
+  -- our worker's: the mark of its start, renewed while it lives
+  local composite = id .. ':' .. (redis.call('HGET', prefix .. ':job:' .. id, 'execution') or '')
+  local until_then = redis.call('ZSCORE', prefix .. ':wip:' .. queue, composite)
+  if until_then and not taken_back and tonumber(until_then) > seconds then return true end
+  redis.call('ZREM', prefix .. ':wip:' .. queue, composite)
   for _, execution in ipairs(redis.call('ZRANGE', prefix .. ':executions:' .. id, 0, -1)) do
     if not taken_back and redis.call('EXISTS', prefix .. ':execution:' .. id .. ':' .. execution) == 1 then
       return true

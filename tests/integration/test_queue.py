@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from rq import Worker
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 
 from shared import ids
@@ -12,8 +13,10 @@ from shared.rqtypes import CrawlJob, CrawlQueue
 from shared.stages import Dispatch
 from shared.states import TaskKind
 from tests.conftest import BOTH_SERVERS
-from workers.executions import Running
+from workers.executions import Executions, Running
 from workers.finisher import Ending, Finisher
+from workers.heartbeat import Heartbeat
+from workers.perform import FIELDS
 
 pytestmark = pytest.mark.parametrize("redis_server", BOTH_SERVERS, indirect=True)
 
@@ -30,8 +33,14 @@ def take(queue: TaskQueue, k: int = 1, lease: int = 10) -> list[Running]:
     from shared.queue import script
 
     args = ["rq", "w1", "2026-01-01T00:00:00.000000Z", time.time(), lease, k, *(f"e{i}{time.time()}" for i in range(k))]
+    args += FIELDS
     reply = script(queue.redis, "dequeue")(keys=["discover", "crawl"], args=args)
     return [Running(r[0].decode(), r[1].decode(), r[2].decode()) for r in reply]
+
+
+def renew(queue: TaskQueue, *running: Running) -> None:
+    worker = Worker([rq_queue(queue)], name="w1", connection=queue.redis)
+    Heartbeat(Executions())._tell(worker, list(running))
 
 
 def finish(queue: TaskQueue, *endings: Ending) -> None:
@@ -60,8 +69,7 @@ def test_a_running_task_is_not_enqueued(queue: TaskQueue) -> None:
 
 def test_a_task_whose_worker_died_is_enqueued_and_leaves_no_marks(queue: TaskQueue) -> None:
     queue.enqueue([PAGE])
-    (running,) = take(queue)
-    queue.redis.delete(f"rq:execution:{running.job_id}:{running.execution_id}")
+    take(queue, lease=-1)
     assert queue.enqueue([PAGE]) == 1
     assert queue.counts() == Counts(waiting=1)
 
@@ -79,7 +87,50 @@ def test_taking_marks_a_job_started_as_rq_does(queue: TaskQueue) -> None:
     registry = StartedJobRegistry(queue=rq_queue(queue))
     assert (job.get_status().value, job.worker_name) == ("started", "w1")
     assert registry.get_job_and_execution_ids(cleanup=False) == [(PAGE.rq_id, running.execution_id)]
-    assert [e.id for e in job.get_executions()] == [running.execution_id]
+    assert queue.redis.ttl(job.key) == -1
+
+
+def test_an_execution_that_lasts_is_told_as_rq_does(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (running,) = take(queue)
+    renew(queue, running)
+    job = CrawlJob.fetch(PAGE.rq_id, connection=queue.redis)
+    assert [(e.id, e.worker_name) for e in job.get_executions()] == [(running.execution_id, "w1")]
+    finish(queue, Ending(running, "ok", value=1))
+    assert job.get_executions() == []
+    assert queue.redis.keys("rq:execution*") + queue.redis.keys("*:executions") == []
+
+
+def test_an_execution_that_is_over_is_told_no_more(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (running,) = take(queue)
+    finish(queue, Ending(running, "ok", value=1))
+    renew(queue, running)
+    assert queue.redis.keys("rq:execution*") + queue.redis.keys("*:executions") == []
+
+
+def test_a_renewed_lease_is_longer(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (running,) = take(queue, lease=-1)
+    renew(queue, running)
+    assert queue.reap(time.time()) == 0
+    assert queue.enqueue([PAGE]) == 0
+
+
+def test_a_job_kept_for_a_while_does_not_expire_when_it_runs_again(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (running,) = take(queue)
+    finish(queue, Ending(running, "fail", error="HTTP 500", ttl=60))
+    rq_queue(queue).failed_job_registry.requeue(PAGE.rq_id)
+    take(queue)
+    assert queue.redis.ttl(f"rq:job:{PAGE.rq_id}") == -1
+
+
+def test_a_job_that_may_wait_for_so_long_does_not_expire_while_it_runs(queue: TaskQueue) -> None:
+    job = rq_queue(queue).enqueue("workers.tasks.crawl_page", PAGE.rq_id, ttl=60)
+    assert queue.redis.ttl(job.key) > 0
+    take(queue)
+    assert queue.redis.ttl(job.key) == -1
 
 
 def test_discovery_is_taken_before_pages(queue: TaskQueue) -> None:
@@ -123,8 +174,7 @@ def test_a_delayed_task_is_scheduled_as_rq_does(queue: TaskQueue) -> None:
 
 def test_who_lost_its_lease_cannot_end_what_another_runs(queue: TaskQueue) -> None:
     queue.enqueue([PAGE])
-    (lost,) = take(queue)
-    queue.redis.delete(f"rq:execution:{lost.job_id}:{lost.execution_id}")
+    (lost,) = take(queue, lease=-1)
     queue.enqueue([PAGE])
     take(queue)
     finish(queue, Ending(lost, "fail", error="late"))
@@ -196,11 +246,11 @@ def test_a_dead_execution_of_an_ended_task_leaves_no_trace(queue: TaskQueue) -> 
 
 def test_an_execution_of_somebody_else_is_not_reaped_with_the_dead_one(queue: TaskQueue) -> None:
     queue.enqueue([PAGE])
-    (dead,) = take(queue)
-    queue.redis.delete(f"rq:execution:{dead.job_id}:{dead.execution_id}")
+    take(queue, lease=-1)
     queue.enqueue([PAGE])
     (alive,) = take(queue, lease=100)
-    queue.reap(time.time() + 11)
+    renew(queue, alive)
+    queue.reap(time.time() + 5)
     job = CrawlJob.fetch(PAGE.rq_id, connection=queue.redis)
     assert [e.id for e in job.get_executions()] == [alive.execution_id]
 
