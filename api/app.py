@@ -19,8 +19,10 @@ from shared.store import Store, open_store
 
 #: seconds: a client waits for an answer, so a Redis that does not answer is away soon
 _REDIS_CONNECT, _REDIS_ANSWER = 0.5, 2.0
-#: gunicorn's threads
-_POOL = 16
+#: connections to the database: fewer than gunicorn's threads, so that some are left for what needs Redis alone
+_POOL = 12
+#: seconds that a statement may take: a client has gone away by then
+_STATEMENT = 30.0
 
 
 def build(settings: Settings, store: Store | None, queue: TaskQueue | None) -> Flask:
@@ -38,7 +40,7 @@ def build(settings: Settings, store: Store | None, queue: TaskQueue | None) -> F
 
 
 def _services(settings: Settings, store: Store | None, queue: TaskQueue | None) -> Services:
-    store = store or open_store(settings.effective_database_url, pool_size=_POOL)
+    store = store or open_store(settings.effective_database_url, pool_size=_POOL, patience=_STATEMENT)
     queue = queue or _queue(settings)
     measures = Measures()
     return Services(

@@ -3,12 +3,14 @@
 import threading
 import time
 
-from shared.errors import Forbidden, Unauthorized
+from shared.errors import Forbidden, StoreUnavailable, Unauthorized
 from shared.models import ApiKey, JobOptions
 from shared.store import Store, keys
 
 #: seconds that a valid key is believed without a look into the store: the bound on a revocation's delay
 TRUST = 5.0
+#: the same while the store is away: what needs Redis alone goes on
+OUTAGE_TRUST = 60.0
 _MOST = 10_000
 _LONGEST = 512
 
@@ -44,7 +46,8 @@ class Authenticator:
     def __init__(self, store: Store, bootstrap_key: str | None) -> None:
         self._store = store
         self._bootstrap_key = bootstrap_key
-        self._known: dict[str, tuple[float, ApiKey]] = {}
+        #: by digest: when the store was asked for it, when it last said yes, and the key
+        self._known: dict[str, tuple[float, float, ApiKey]] = {}
         self._lock = threading.Lock()
 
     def authenticate(self, secret: str) -> ApiKey:
@@ -52,15 +55,21 @@ class Authenticator:
         digest, now = keys.digest(secret), time.monotonic()
         known = self._known.get(digest)
         if known is not None and now - known[0] < TRUST:
-            return known[1]
-        self._ensure_bootstrap()
-        key = keys.authenticate(self._store, secret)
+            return known[2]
+        try:
+            self._ensure_bootstrap()
+            key = keys.authenticate(self._store, secret)
+        except StoreUnavailable:
+            if known is None or now - known[1] > OUTAGE_TRUST:
+                raise
+            self._known[digest] = (time.monotonic(), *known[1:])
+            return known[2]
         if key is None:
             self._known.pop(digest, None)
             raise Unauthorized
         if len(self._known) >= _MOST:
             self._known.clear()
-        self._known[digest] = (now, key)
+        self._known[digest] = (now, now, key)
         return key
 
     def _ensure_bootstrap(self) -> None:

@@ -3,8 +3,12 @@
 from typing import Any
 
 from api.context import EXTENSION
+from shared import telemetry
 
 worker_class = "gthread"
+# The address is taken when the application is there, not seconds before (a minute, on a machine that is full): until
+# then a client is refused, which it can see, and does not hang; and SIGTERM finds no worker that still imports.
+preload_app = True
 threads = 16
 # The control socket would sit in the home folder, shared by every gunicorn of this user.
 control_socket_disable = True
@@ -17,5 +21,7 @@ errorlog = "-"
 
 
 def post_worker_init(worker: Any) -> None:
-    """Event streams end when their process is told to: they would hold up its end for minutes."""
-    worker.wsgi.extensions[EXTENSION].streams.is_stopping = lambda: not worker.alive
+    """What is of each process: its threads, and the end of its event streams, which would hold up its own."""
+    services = worker.wsgi.extensions[EXTENSION]
+    telemetry.start(services.settings, "api")
+    services.streams.is_stopping = lambda: not worker.alive

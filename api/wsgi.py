@@ -3,14 +3,12 @@
 from flask import Flask
 
 from api import create_app
-from shared import telemetry
 from shared.logs import configure
 from shared.settings import Settings
 
 
 def make_app() -> Flask:
-    """The application of this environment. Raises SettingsError."""
+    """The application of this environment, without a thread or a connection yet. Raises SettingsError."""
     settings = Settings.from_env()
     configure(settings.log_level, "api", settings.log_format)
-    telemetry.start(settings, "api")
     return create_app(settings)

@@ -50,6 +50,8 @@ class Work:
     first: FirstRequest | None = None
     #: what the page looked like the last time
     watch: Watch = field(default_factory=Watch)
+    #: microseconds by the worker's clock: since when it is held
+    held_since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,10 @@ class Cancelled(FetchError):
     kind = "cancelled"
 
 
+class LeaseLost(Cancelled):
+    """Its worker did not hold the task any more."""
+
+
 def of_kind(kind: str, message: str) -> FetchError:
     """The error that a stable kind names, or the general one."""
     classes = [FetchError]

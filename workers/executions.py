@@ -10,6 +10,7 @@ from enum import Enum
 from rq.timeouts import JobTimeoutException
 
 from shared.stages import Work
+from workers import leases
 
 
 class Halt(Enum):
@@ -42,10 +43,16 @@ class Running:
     thread: int = 0
     halt: Halt | None = None
     work: Work | None = None
+    #: moment of `leases.clock` until which the task is surely ours
+    held_until: float = float("inf")
 
     def halted(self) -> bool:
         """Asked by the fetch between its steps."""
         return self.halt is not None
+
+    def is_held(self) -> bool:
+        """Asked by the fetch before each request."""
+        return leases.clock() < self.held_until
 
 
 class Executions:

@@ -16,6 +16,7 @@ from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
 from shared.queue import script
 from shared.store import Store, jobs, sweep
+from workers import leases
 from workers.executions import Executions, Halt, Running
 
 log = logging.getLogger(__name__)
@@ -89,8 +90,14 @@ class Heartbeat:
                 r.told = True
 
     def _renew(self) -> None:
-        if self._store is not None:
-            sweep.renew(self._store, self._executions.works(), now_us() + LEASE_SECONDS * SECOND)
+        running = [r for r in self._executions.all() if r.work is not None]
+        if self._store is None or not running:
+            return
+        began = leases.clock()
+        held = sweep.renew(self._store, [r.work for r in running if r.work], now_us() + LEASE_SECONDS * SECOND)
+        for r in running:
+            is_ours = r.work is not None and r.work.id in held
+            r.held_until = began + LEASE_SECONDS - leases.MARGIN if is_ours else 0.0
 
     def _look_for_cancelled(self) -> None:
         job_nos = {work.job.id for work in self._executions.works()}

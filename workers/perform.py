@@ -18,15 +18,17 @@ from rq.utils import as_text, import_attribute, now
 from werkzeug.local import LocalProxy
 
 from shared import logs, telemetry
+from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
 from shared.measures import BYTES, DELAYS, FETCH_SECONDS, TASK_SECONDS, TASKS, Measures
 from shared.queue import QUEUES, ROUTES
 from shared.rqtypes import CrawlJob, CrawlQueue
-from shared.stages import Admission, Delay, Finish, Outcome, Recheck, Verdict, Work
+from shared.stages import Admission, Delay, Finish, Outcome, Recheck, Release, Verdict, Work
 from shared.states import TaskState
-from workers import runtime
+from workers import leases, runtime
 from workers import tasks as tasks_module
-from workers.errors import Cancelled, one_line
+from workers.committer import LEASE
+from workers.errors import Cancelled, LeaseLost, one_line
 from workers.executions import Executions, ExecutionStopped, Halt, Running
 from workers.finisher import Ending, Finisher
 from workers.results import Dropped, Later, Released, TaskFailed
@@ -140,7 +142,11 @@ class Performer:
         if not tasks:
             return [d for d in deliveries if not d.is_task]
         works = runtime.current().committer.admit([a for _, a in tasks], unless)
+        now, at = leases.clock(), now_us()
         for (delivery, _), work in zip(tasks, works, strict=True):
+            if work is not None:
+                age = max(0, at - work.held_since) / SECOND
+                delivery.running.held_until = now - age + LEASE / SECOND - leases.MARGIN
             delivery.running.work = work
             if work is None:
                 self._end(Ending(delivery.running, "drop"))
@@ -177,12 +183,15 @@ class Performer:
     def _perform_task(self, function: str, running: Running, work: Work) -> None:
         ctx = runtime.current()
         try:
-            outcome = tasks_module.STEPS[function](ctx, work, running.halted)
+            with leases.guarding(running.is_held):
+                outcome = tasks_module.STEPS[function](ctx, work, running.halted)
             if running.halt is Halt.STOPPED:
                 # stopped between its last look and its end: the operator's word counts
                 raise Cancelled
-        except Cancelled:
-            halted = tasks_module.halted(running.halt, work)
+        except Cancelled as stop:
+            # without its lease it goes back; where it is another's already, the store takes no word of ours
+            is_lost = isinstance(stop, LeaseLost) and running.halt is None
+            halted = Release(work) if is_lost else tasks_module.halted(running.halt, work)
             if halted is None:
                 self._end(Ending(running, "drop"))
                 return

@@ -21,6 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from shared.settings import FetchLimits
 from shared.urls import host_port, split
+from workers import leases
 from workers.egress import EgressPolicy, connect
 from workers.errors import (
     BadResponse,
@@ -195,6 +196,7 @@ class _Guarded(HTTPConnection):
         flight: Flight = _local.flight
         cast(_PlainSocket, self.sock).flight = flight
         with flight.leaving():
+            leases.check()  # as late as can be: what follows is one system call
             super().send(data)
 
 

@@ -1,5 +1,6 @@
 """One delivery of a webhook: take it up, sign, send, record what became of it."""
 
+import logging
 import random
 import time
 from contextlib import suppress
@@ -20,6 +21,8 @@ from workers.fetch import Response
 from workers.retry import retry_after_seconds
 from workers.runtime import Runtime
 from workers.webhook_retry import next_attempt
+
+log = logging.getLogger(__name__)
 
 #: well under `deliveries.CLAIM`
 LIMITS = FetchLimits(connect=5, first_byte=10, total=15, body=4096, decoded=65_536)
@@ -61,6 +64,10 @@ def _attempt(ctx: Runtime, started: Started) -> Attempt:
         return _judged(started.delivery, _send(ctx, started), _since(began))
     except CrawlyardError as error:
         return _failed(started.delivery, one_line(error.message), _since(began))
+    except Exception as error:  # boundary: a fault of ours spends an attempt, or it would be repeated for ever
+        log.exception("delivery %s broke", started.delivery.message_id)
+        reason = one_line(f"Internal error: {type(error).__name__}: {error}")
+        return _failed(started.delivery, reason, _since(began))
 
 
 def _since(began: float) -> int:

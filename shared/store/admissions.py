@@ -57,7 +57,8 @@ def admit(
         # a task that was taken twice from the queue in one batch runs once
         row = rows[a.task_id] if a.task_id in started else None
         started.discard(a.task_id)
-        works.append(_work(row, loaded[row.job_id], row.id in reopened, watched) if row is not None else None)
+        is_reopened = row is not None and row.id in reopened
+        works.append(_work(ledger, row, loaded[row.job_id], is_reopened, watched) if row is not None else None)
     return works
 
 
@@ -76,7 +77,7 @@ def _has_failed(row: Any) -> bool:
     return row is not None and row.state == TaskState.FAILED
 
 
-def _work(row: Any, job: Job, reopened: bool, watched: dict[changes.PageKey, Watch]) -> Work:
+def _work(ledger: Ledger, row: Any, job: Job, reopened: bool, watched: dict[changes.PageKey, Watch]) -> Work:
     return Work(
         id=row.id,
         kind=TaskKind(row.kind),
@@ -89,6 +90,7 @@ def _work(row: Any, job: Job, reopened: bool, watched: dict[changes.PageKey, Wat
         is_start=row.source_type == SourceType.MANUAL,
         first=None if reopened else _first_request(row),
         watch=watched.get((job.domain.id, row.url_hash), Watch()),
+        held_since=ledger.now,
     )
 
 

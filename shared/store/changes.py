@@ -84,11 +84,11 @@ _ADD = insert(changes).returning(changes.c.id, sort_by_parameter_order=True)
 def _add(conn: Connection, found: Sequence[tuple[Finish, dict[str, Any]]]) -> None:
     """Stores changes and tells webhooks of them."""
     numbers = conn.execute(_ADD, [row for _, row in found]).scalars().all()
-    events: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    events: dict[int, list[tuple[Finish, dict[str, Any], int]]] = defaultdict(list)
     for (o, row), number in zip(found, numbers, strict=True):
-        events[row["organisation_id"]].append(_event(o, row, number))
-    for organisation_id, payloads in sorted(events.items()):
-        emit_many(conn, organisation_id, PAGE_CHANGED, payloads)
+        events[row["organisation_id"]].append((o, row, number))
+    for organisation_id, those in sorted(events.items()):
+        emit_many(conn, organisation_id, PAGE_CHANGED, (_event(*one) for one in those))
 
 
 def _event(o: Finish, row: dict[str, Any], number: int) -> dict[str, Any]:

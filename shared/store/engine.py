@@ -24,13 +24,15 @@ T = TypeVar("T")
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=NORMAL",
-    "busy_timeout=30000",
+    "busy_timeout=20000",
     "wal_autocheckpoint=4000",
     "cache_size=-65536",
 )
 _RETRIES = 8
+#: seconds after which a conflict is not tried again; with one more time-out of a lock a write ends within 40 s
+_PATIENCE = 20.0
 #: seconds that a writer of SQLite waits for its turn: whoever holds it may be frozen
-_TURN_SECONDS = 30.0
+_TURN_SECONDS = 20.0
 #: a client that is frozen or cut off in the middle of a transaction must not hold its locks for ever
 _PG_SESSION = "-c idle_in_transaction_session_timeout=10000 -c lock_timeout=20000 -c tcp_keepalives_idle=5 \
 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c synchronous_commit=on"
@@ -80,10 +82,13 @@ class Store:
 
         Raises StoreUnavailable when the database is away, is full, or the conflict does not end.
         """
+        end = time.monotonic() + _PATIENCE
         for attempt in range(_RETRIES):
             try:
                 return self._write_once(step)
             except _Transient:
+                if time.monotonic() > end:
+                    break
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))
         raise StoreUnavailable("The database is too busy")
 
@@ -99,17 +104,28 @@ class Store:
         if not self._is_sqlite:
             yield
             return
-        with self._lock:
-            if self._lock_path is None:
+        deadline = time.monotonic() + _TURN_SECONDS
+        if not self._lock.acquire(timeout=_TURN_SECONDS):
+            raise _stuck()
+        try:
+            with self._turn(deadline):
                 yield
-                return
-            if self._lock_fd is None:
-                self._lock_fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            _take_turn(self._lock_fd)
-            try:
-                yield
-            finally:
-                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+        finally:
+            self._lock.release()
+
+    @contextlib.contextmanager
+    def _turn(self, deadline: float) -> Iterator[None]:
+        """This process' turn among the processes."""
+        if self._lock_path is None:
+            yield
+            return
+        if self._lock_fd is None:
+            self._lock_fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _take_turn(self._lock_fd, deadline)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
     def ping(self) -> None:
         """Raises StoreUnavailable unless the database answers."""
@@ -124,16 +140,19 @@ class Store:
             self._lock_fd = None
 
 
-def _take_turn(fd: int) -> None:
-    """Takes the writers' file lock. Raises StoreUnavailable when its holder does not move on."""
-    deadline = time.monotonic() + _TURN_SECONDS
+def _stuck() -> StoreUnavailable:
+    return StoreUnavailable("The database is held by a writer that does not go on")
+
+
+def _take_turn(fd: int, deadline: float) -> None:
+    """Takes the writers' file lock. Raises StoreUnavailable when its holder does not move on until the deadline."""
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise StoreUnavailable("The database is held by a writer that does not go on") from None
+                raise _stuck() from None
         time.sleep(0.002)
 
 
@@ -180,28 +199,37 @@ def _first_line(error: object) -> str:
     return (str(error).strip().splitlines() or ["no detail"])[0][:200]
 
 
-def open_store(url: str, pool_size: int = 5) -> Store:
-    """Opens a store without connecting yet. Raises SettingsError for a URL that names no known database."""
+def open_store(url: str, pool_size: int = 5, patience: float | None = None) -> Store:
+    """Opens a store without connecting yet. Raises SettingsError for a URL that names no known database.
+
+    With `patience` no statement on PostgreSQL is waited for longer than so many seconds, and no more connections
+    than `pool_size` are opened: a server that hangs cannot hold all threads of a process.
+    """
     try:
-        return Store(_create(url, pool_size))
+        return Store(_create(url, pool_size, patience))
     except (ArgumentError, ImportError) as error:
         raise SettingsError(f"DATABASE_URL is not usable: {_first_line(error)}") from error
 
 
-def _create(url: str, pool_size: int) -> Engine:
+def _create(url: str, pool_size: int, patience: float | None) -> Engine:
     parsed = make_url(url)
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite":
         return _create_sqlite(parsed.render_as_string(hide_password=False), pool_size)
-    return create_engine(
+    engine = create_engine(
         parsed,
         pool_size=pool_size,
-        max_overflow=pool_size,
+        max_overflow=0 if patience else pool_size,
         pool_timeout=5,
         pool_pre_ping=True,
         connect_args={"connect_timeout": 5, "application_name": "crawlyard", "options": _PG_SESSION, **_PG_LINK},
     )
+    if patience is not None:
+        from shared.store.patience import bounded  # PostgreSQL's driver, which SQLite's users need not wait for
+
+        event.listen(engine, "do_connect", bounded(patience))
+    return engine
 
 
 def _create_sqlite(url: str, pool_size: int) -> Engine:

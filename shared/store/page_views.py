@@ -22,6 +22,8 @@ from shared.store.engine import Store
 from shared.store.tables import jobs, tasks
 
 _CHUNK = 2000
+#: jobs that are looked after in one go
+_MOST = 1000
 _P, _A, _J, _T = page_views.c, analytics.c, job_views.c, tasks.c
 _SET = (
     update(tasks)
@@ -96,24 +98,27 @@ def tend(store: Store) -> int:
 
 
 def _lacking(store: Store) -> list[Copy]:
-    """Jobs behind their domain's last settled one. Few: each refresh and each ended job adds one."""
+    """Jobs behind their domain's last settled one. Few: each refresh and each ended job adds one.
+
+    Those that have all figures and only wait for an older job are left out here, lest they fill the limit.
+    """
+    is_done = and_(jobs.c.state.not_in(ACTIVE_JOB), func.coalesce(_J.complete, 0) == 1)
     query = (
-        select(jobs.c.id, jobs.c.domain_id, jobs.c.state, _A.version, _J.version.label("copied"), _J.seq, _J.complete)
+        select(jobs.c.id, jobs.c.domain_id, jobs.c.state, _A.version, _J.version.label("copied"), _J.seq)
         .join(analytics, and_(_A.domain_id == jobs.c.domain_id, jobs.c.id > _A.settled_job))
         .outerjoin(job_views, _J.job_id == jobs.c.id)
-        .where(_A.version > 0, jobs.c.mode != JobMode.DISCOVER)
+        .where(_A.version > 0, jobs.c.mode != JobMode.DISCOVER, ~is_done)
         .order_by(jobs.c.id)
-        .limit(1000)
+        .limit(_MOST)
     )
     with store.read() as conn:
         rows = conn.execute(query).all()
     found = []
     for row in rows:
         has_ended = row.state not in ACTIVE_JOB
-        if not (has_ended and row.complete):
-            # states have changed until the end, so an ended job is gone through once more
-            seq = row.seq if row.copied == row.version and not has_ended else orders.FIRST_SEQ - 1
-            found.append(Copy(row.id, row.domain_id, row.version, has_ended, seq))
+        # states have changed until the end, so an ended job is gone through once more
+        seq = row.seq if row.copied == row.version and not has_ended else orders.FIRST_SEQ - 1
+        found.append(Copy(row.id, row.domain_id, row.version, has_ended, seq))
     return found
 
 
@@ -177,7 +182,8 @@ def _states(conn: Connection, job_no: int, keys: Collection[int]) -> dict[int | 
 
 def _save(conn: Connection, copy: Copy, changes: list[dict[str, Any]], seq: int) -> None:
     if changes:
-        conn.execute(_SET, changes)
+        # locked in the order of their ids, as the step does: two schedulers and a worker never wait in a circle
+        conn.execute(_SET, sorted(changes, key=lambda change: change["task"]))
         if copy.has_ended:
             orders.forget(conn, copy.job_no)
     _note(conn, copy, {"seq": seq, "complete": 0})

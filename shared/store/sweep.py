@@ -10,6 +10,7 @@ from shared.models import Job
 from shared.stages import Dispatch, Fetched, Finish, Work
 from shared.states import TaskKind, TaskState
 from shared.store import jobs
+from shared.store.among import among
 from shared.store.engine import Store
 from shared.store.ledger import Ledger
 from shared.store.outcomes import finish_rows
@@ -135,18 +136,22 @@ def _kind(task_id: int) -> TaskKind:
     return TaskKind.DISCOVER_PAGES if ids.seq_of(task_id) == 1 else TaskKind.CRAWL_PAGE
 
 
-_RENEW = (
-    update(tasks)
-    .where(_T.id == bindparam("task"), _T.run == bindparam("fence"), _T.state == TaskState.RUNNING)
-    .values(claimed_until=bindparam("until"))
-)
+_HELD = select(_T.id, _T.run).where(among(_T.id, "ids"), _T.state == TaskState.RUNNING).order_by(_T.id)
+_RENEW = update(tasks).where(among(_T.id, "ids")).values(claimed_until=bindparam("until"))
 
 
-def renew(store: Store, works: Iterable[Work], until: int) -> None:
-    """Holds running tasks until a later moment (microseconds)."""
-    values = [{"task": w.id, "fence": w.run, "until": until} for w in sorted(works, key=lambda w: w.id)]
-    if values:
-        store.write(lambda conn: conn.execute(_RENEW, values))
+def renew(store: Store, works: Iterable[Work], until: int) -> set[int]:
+    """Holds running tasks until a later moment (microseconds); the ids of those that are these workers' still."""
+    runs = {w.id: w.run for w in works}
+    return store.write(lambda conn: _renew(conn, runs, until)) if runs else set()
+
+
+def _renew(conn: Connection, runs: dict[int, int], until: int) -> set[int]:
+    rows = conn.execute(_HELD.with_for_update(), {"ids": sorted(runs)})
+    held = [row.id for row in rows if row.run == runs[row.id]]
+    if held:
+        conn.execute(_RENEW, {"ids": held, "until": until})
+    return set(held)
 
 
 def heal(store: Store, now: int) -> list[Dispatch]:

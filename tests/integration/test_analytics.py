@@ -88,6 +88,16 @@ def test_a_refresh_changes_the_newest_crawl_and_no_older_one(desk: Desk) -> None
     assert desk.views(new) == {"/": [0, 0, 1], "/a": [None, None, None]}
 
 
+def test_jobs_that_wait_for_an_older_one_keep_no_newer_one_waiting(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_views, "_MOST", 2)
+    desk.connect()
+    desk.work()
+    for _ in range(3):  # beside one that has not ended, and is older
+        newest = desk.crawl("/")
+        page_views.tend(desk.api.store)
+    assert desk.views(newest) == {"/": [10, 40, 900]}
+
+
 def test_an_order_made_before_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     forgotten: list[int] = []
     monkeypatch.setattr(orders, "forget", lambda conn, job_no: forgotten.append(job_no))

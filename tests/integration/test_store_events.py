@@ -66,6 +66,14 @@ def test_several_events_are_told_each(store: Store) -> None:
     assert len({row.message_id for row in told(store)}) == 2
 
 
+def test_where_nobody_listens_events_are_not_even_put_into_words(store: Store) -> None:
+    listen(store, 1, "job.failed")
+    listen(store, 2, "page.changed")
+    asked: list[int] = []
+    store.write(lambda conn: events.emit_many(conn, 1, "page.changed", ({"n": asked.append(1)} for _ in "x")))
+    assert (asked, told(store)) == ([], [])
+
+
 def test_an_event_whose_transaction_fails_is_told_to_nobody(store: Store) -> None:
     listen(store, 1, "job.failed")
 

@@ -23,7 +23,7 @@ def test_a_renewed_claim_stays(store: Store) -> None:
     crawl = Crawl(store)
     work = crawl.admit(crawl.discover("/")[0].task_id)
     later = now_us() + LEASE + SECOND
-    sweep.renew(store, [work], later + SECOND)
+    assert sweep.renew(store, [work], later + SECOND) == {work.id}
     assert sweep.expired(store, later) == []
 
 
@@ -32,7 +32,7 @@ def test_a_claim_is_not_renewed_by_who_lost_it(store: Store) -> None:
     lost = crawl.admit(crawl.discover("/")[0].task_id)
     crawl.release(lost)
     held = crawl.admit(lost.id)
-    sweep.renew(store, [lost], now_us() + 100 * SECOND)
+    assert sweep.renew(store, [lost], now_us() + 100 * SECOND) == set()
     assert [d.task_id for d in sweep.expired(store, now_us() + LEASE + SECOND)] == [held.id]
 
 

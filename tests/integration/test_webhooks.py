@@ -50,6 +50,21 @@ def test_the_secret_is_not_in_the_database(store: Store, made: MADE, receiver: R
     assert secret[6:20] not in webhook.secret
 
 
+def test_a_fault_of_ours_spends_an_attempt_and_has_a_reason(
+    ctx: Runtime, made: MADE, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr("workers.webhooks.signed", broken)
+    webhook, _ = made(receiver)
+    told(ctx.store)
+    assert run_due(ctx) == ["Internal error: KeyError: 'secret'"]
+    delivery = only(ctx.store, webhook)
+    assert (delivery.state, delivery.attempts) == (DeliveryState.PENDING, 1)
+    assert (delivery.next_attempt_at or 0) > now_us()
+
+
 def test_500_is_tried_again_until_it_is_taken(ctx: Runtime, made: MADE) -> None:
     with Receiver(500, 503) as receiver:
         webhook, secret = made(receiver)

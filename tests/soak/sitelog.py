@@ -11,6 +11,10 @@ from tests.soak.faults import OUTAGES, Event
 
 #: seconds that Crawlyard may take to run a killed worker's tasks again
 RECOVERY = 15.0
+#: seconds that a task is held without renewal
+LEASE = 10.0
+#: seconds from a request's sending to the log, on a machine that is busy
+_ARRIVAL = 1.0
 _KILLS = ("kill worker", "kill group")
 
 
@@ -37,22 +41,26 @@ def read(log: Path) -> list[Visit]:
     return sorted((v for v in visits if v.path == "/" or v.path.startswith("/page/")), key=lambda v: v.start)
 
 
-def over(visits: Iterable[Visit], limit: int) -> list[tuple[float, int]]:
-    """The moments at which more than `limit` requests were being answered, and how many."""
-    running: list[float] = []
+def over(visits: Iterable[Visit], limit: int) -> list[tuple[float, list[Visit]]]:
+    """The moments at which more than `limit` requests were being answered, and these."""
+    running: list[tuple[float, float, Visit]] = []
     moments = []
     for visit in visits:
-        while running and running[0] <= visit.start:
+        while running and running[0][0] <= visit.start:
             heapq.heappop(running)
-        heapq.heappush(running, visit.end)
+        heapq.heappush(running, (visit.end, visit.start, visit))
         if len(running) > limit:
-            moments.append((visit.start, len(running)))
+            moments.append((visit.start, [v for _, _, v in running]))
     return moments
 
 
-def is_excused(moment: float, events: Iterable[Event]) -> bool:
-    """Whether a worker may have been stopped, or kept from renewing its lease, around that moment."""
-    return any(e.name in OUTAGES and e.at <= moment <= e.at + e.seconds + 12 for e in events)
+def is_unavoidable(visit: Visit, moment: float, events: Iterable[Event]) -> bool:
+    """Whether its worker may have sent the request while it held the task, and have lost it by that moment.
+
+    A worker that is stopped can have sent it before; one that cannot renew its lease, until the lease is over.
+    """
+    cut_off = (e.at + (0.0 if e.name == "stop" else LEASE) for e in events if e.name in OUTAGES and e.at <= moment)
+    return any(visit.start <= at + _ARRIVAL for at in cut_off)
 
 
 def in_flight_at(visits: Iterable[Visit], path: str, events: Iterable[Event]) -> int:

@@ -73,14 +73,19 @@ def _check_poison(report: Report, crawl: Crawl, pages: list[Any], visits: list[s
 
 
 def _check_fetches(report: Report, crawl: Crawl, job: Job, visits: list[sitelog.Visit]) -> None:
-    for moment, n in sitelog.over(visits, job.options.concurrency):
-        said = f"{n} requests at once at {moment:.1f}, allowed are {job.options.concurrency}"
-        (report.notes if sitelog.is_excused(moment, crawl.events) else report.violations).append(said)
+    limit = job.options.concurrency
+    for moment, running in sitelog.over(visits, limit):
+        owned = sum(not sitelog.is_unavoidable(visit, moment, crawl.events) for visit in running)
+        said = (
+            f"{len(running)} requests at once at {moment:.1f}, allowed are {limit}; {owned} by workers that held them"
+        )
+        (report.violations if owned > limit else report.notes).append(said)
     end = (job.completed_at or 0) / 1e6
     for visit in visits:
         if job.completed_at and visit.start > end + 0.05:
             said = f"{visit.path} fetched {visit.start - end:.1f} s after completion"
-            (report.notes if sitelog.is_excused(visit.start, crawl.events) else report.violations).append(said)
+            is_excused = sitelog.is_unavoidable(visit, visit.start, crawl.events)
+            (report.notes if is_excused else report.violations).append(said)
     flaky = frozenset(path_of(i) for i in range(crawl.pages) if is_flaky(i))
     found = sitelog.recoveries(visits, crawl.events, flaky)
     report.numbers["recovery"] = f"{found[0][0]:.1f} s" if found else "–"

@@ -77,6 +77,20 @@ def test_a_known_key_costs_no_look_into_the_store(api: Api, monkeypatch: pytest.
     assert api.get("/api/jobs/stats")["data"]["total"] == 0
 
 
+def test_without_the_database_a_known_key_still_opens_what_needs_redis_alone(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> None:
+        raise StoreUnavailable("away")
+
+    api.get("/api/jobs/stats")
+    monkeypatch.setattr("api.auth.TRUST", 0.0)
+    monkeypatch.setattr(api.store, "read", away)
+    assert api.get("/api/jobs/stats")["data"]["total"] == 0
+    monkeypatch.setattr("api.auth.OUTAGE_TRUST", 0.0)
+    api.get("/api/jobs/stats", 503)
+
+
 def test_the_bootstrap_key_is_an_admins_from_the_first_request_on(sqlite_url: str) -> None:
     api = Api(sqlite_url, CRAWLYARD_BOOTSTRAP_KEY="bootstrap-key-0123456789")
     assert api.call("GET", "/api/queues", secret="bootstrap-key-0123456789").status_code == 200

@@ -1,0 +1,39 @@
+"""Whether a task is still its worker's, asked right before each request is sent.
+
+A worker that was frozen, or kept from the store, may wake up with tasks that others have by now. The store fences
+their outcomes off; this keeps their requests from sites, which have promised themselves `concurrency` at most.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from workers.errors import LeaseLost
+
+#: seconds that a lease ends earlier for its holder than for all others
+MARGIN = 0.5
+
+_is_held: ContextVar[Callable[[], bool] | None] = ContextVar("is_held", default=None)
+
+
+def clock() -> float:
+    """Seconds that pass while a process is stopped, and while its machine sleeps where the system counts that."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+@contextmanager
+def guarding(is_held: Callable[[], bool]) -> Iterator[None]:
+    """No request is sent in this block, by this thread, unless `is_held`."""
+    token = _is_held.set(is_held)
+    try:
+        yield
+    finally:
+        _is_held.reset(token)
+
+
+def check() -> None:
+    """Raises LeaseLost where this thread's task may be another worker's by now."""
+    is_held = _is_held.get()
+    if is_held is not None and not is_held():
+        raise LeaseLost
