@@ -28,6 +28,7 @@ def _small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_builds, "MIN_TASKS", 1)
     monkeypatch.setattr(order_search, "_AT_ONCE", 3)
     monkeypatch.setattr(order_search, "_SELDOM", 2)
+    monkeypatch.setattr(order_search, "_CUT", 6)
     for name, size in {"PART": 4, "SORTED_AT_ONCE": 5, "_PARTS_PER_WRITE": 2}.items():
         monkeypatch.setattr(order_writer, name, size)
 
