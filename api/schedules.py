@@ -1,6 +1,6 @@
 """`/api/schedules`: recurring crawls."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,7 @@ def list_schedules(call: Call, given: ListSchedules) -> Answer:
     domain_no = lookup.domain_in_query(call, given.domain_id)
     found, total = schedules.page(call.store, call.organisation_id, domain_no, given.limit, given.skip)
     meta = Meta(total=total, page=given.page, page_size=given.limit)
-    return Answer(DataPage[ScheduleResult](data=[_result(schedule) for schedule in found], meta=meta))
+    return Answer(DataPage[ScheduleResult](data=[schedule_result(schedule) for schedule in found], meta=meta))
 
 
 def create_schedule(call: Call, given: CreateSchedule) -> Answer:
@@ -52,12 +52,16 @@ def get_schedule(call: Call, _given: NoQuery) -> Answer:
     return _one(schedules.get(call.store, call.path["id"], call.organisation_id))
 
 
-def change_schedule(call: Call, given: ChangeSchedule) -> Answer:
-    """Changes, pauses or resumes a recurring crawl; a crawl that goes is left alone."""
+def change_schedule(call: Call, given: ChangeSchedule, kept: Collection[str] = ()) -> Answer:
+    """Changes, pauses or resumes a recurring crawl; a crawl that goes is left alone.
+
+    `kept` names fields of JobOptions that stay as they are whatever `given` has for options.
+    """
     wishes = _wishes(call, given)
 
     def edit(before: Schedule) -> Schedule:
-        return replace(before, rule=_rule(before.rule, given), **wishes)
+        after = replace(before, rule=_rule(before.rule, given), **wishes)
+        return replace(after, options=_keeping(before.options, after.options, kept)) if kept else after
 
     return _one(cases.change(call.store, call.queue, call.organisation_id, call.path["id"], edit))
 
@@ -82,6 +86,11 @@ def _domain(call: Call, given: CreateSchedule) -> Domain:
 
 def _options(call: Call, given: ScheduledOptions) -> str:
     return orjson.dumps(job_options(call, given.given()).as_dict()).decode()
+
+
+def _keeping(before: str, after: str, kept: Collection[str]) -> str:
+    old: dict[str, Any] = orjson.loads(before)
+    return orjson.dumps(orjson.loads(after) | {name: old[name] for name in kept if name in old}).decode()
 
 
 def _wishes(call: Call, given: ChangeSchedule) -> dict[str, Any]:
@@ -110,10 +119,11 @@ def _normal(cron: str | None) -> str | None:
 
 
 def _one(schedule: Schedule, status: int = 200) -> Answer:
-    return Answer(Data[ScheduleResult](data=_result(schedule)), status=status)
+    return Answer(Data[ScheduleResult](data=schedule_result(schedule)), status=status)
 
 
-def _result(s: Schedule) -> ScheduleResult:
+def schedule_result(s: Schedule) -> ScheduleResult:
+    """A recurring crawl as `/api` shows it."""
     return ScheduleResult(
         id=s.uid,
         domain_id=s.domain.uid,
@@ -121,7 +131,7 @@ def _result(s: Schedule) -> ScheduleResult:
         cron=s.rule.cron,
         timezone=s.rule.zone,
         interval_hours=s.rule.interval_hours,
-        options=shown_difference(JobOptions.from_dict(orjson.loads(s.options))),
+        options=shown_difference(crawl_options(s)),
         overlap=_word(s.overlap),
         missed=_word(s.missed),
         jitter=s.jitter,
@@ -136,6 +146,11 @@ def _result(s: Schedule) -> ScheduleResult:
         created_at=iso(s.created_at) or "",
         updated_at=iso(s.updated_at) or "",
     )
+
+
+def crawl_options(s: Schedule) -> JobOptions:
+    """What each crawl of a schedule is to do."""
+    return JobOptions.from_dict(orjson.loads(s.options))
 
 
 def _word(code: Any) -> Any:

@@ -14,10 +14,14 @@ from api.schemas.common import Meta, Paged
 from api.schemas.compare import CompareJobs, ComparisonResult
 from api.schemas.queue_jobs import RetryFailed
 from shared.errors import Conflict
-from shared.store import broken, change_lists
+from shared.models import Job
+from shared.states import JobMode
+from shared.store import broken, change_lists, jobs
 from shared.store.change_lists import ChangeFilter
+from shared.store.jobs import JobFilter
 
 _MOST_RETRIED = 10_000
+_MOST_EARLIER = 50
 
 
 def show_holders(call: Call) -> ResponseReturnValue:
@@ -50,7 +54,17 @@ def _comparison(call: Call) -> str:
         found, reason = cast(ComparisonResult, compare.compare_jobs(call, given).body), None
     except Conflict as error:
         found, reason = None, error.message
-    return page(call, "compare", found=found, reason=reason, which=given)
+    earlier = _earlier(call)
+    partner = given.with_ and lookup.job(call, given.with_).uid
+    return page(call, "compare", found=found, reason=reason, which=given, earlier=earlier, partner=partner)
+
+
+def _earlier(call: Call) -> list[Job]:
+    """The crawls of the domain that came before, newest first."""
+    job = lookup.job(call, call.path["job_id"])
+    which = JobFilter(call.organisation_id, domain_id=job.domain.id, created_until=job.created_at)
+    found, _ = jobs.page(call.store, which, _MOST_EARLIER, 0)
+    return [one for one in found if one.options.mode == JobMode.CRAWL]
 
 
 def retry_failed(call: Call) -> ResponseReturnValue:

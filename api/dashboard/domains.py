@@ -7,12 +7,13 @@ import orjson
 from flask import redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from api import analytics, jobs, lookup
+from api import analytics, changes, jobs, lookup
 from api import domains as handlers
 from api.context import Answer, Call
-from api.dashboard import forms
+from api.dashboard import change_settings, forms
 from api.inputs import read_query
 from api.schemas.analytics import AnalyticsResult, SetAnalytics
+from api.schemas.changes import ChangeSettingsResult, PutChangeSettings
 from api.schemas.common import Data, DataPage, NoBody, NoQuery, Paged
 from api.schemas.domains import CreateDomain, DomainCreated, DomainResult, PageResult
 from api.schemas.jobs import JobResult
@@ -53,6 +54,7 @@ def page(call: Call, form: Mapping[str, str], errors: Mapping[str, str], which: 
     domain = lookup.domain(call, call.path["id"])
     found = cast(DataPage[PageResult], _body(handlers.list_pages(call, which)))
     shown = cast(Data[DomainResult], _body(handlers.get_domain(call, NoQuery()))).data
+    settings = cast(Data[ChangeSettingsResult], _body(changes.get_change_settings(call, NoQuery()))).data
     html = render_template(
         "domain.html",
         domain=shown,
@@ -60,10 +62,23 @@ def page(call: Call, form: Mapping[str, str], errors: Mapping[str, str], which: 
         meta=found.meta,
         analytics=_analytics(call),
         crawls=_crawls(call, domain),
-        form={"url": "", **_ANALYTICS, **form},
+        comparison=settings,
+        form={"url": "", **_ANALYTICS, **change_settings.form_of(settings), **form},
         errors=errors,
     )
     return html, status
+
+
+def configure(call: Call) -> ResponseReturnValue:
+    """Says what counts as a change of the domain's pages."""
+    lookup.domain(call, call.path["id"])
+    typed = forms.typed(request.form, change_settings.EMPTY)
+    try:
+        given = forms.read(PutChangeSettings, {}, nested=change_settings.given(typed))
+    except Invalid as error:
+        return page(call, typed, forms.wrong(error, "minChange"), Paged(), 400)
+    changes.put_change_settings(call, given)
+    return redirect(f"/domains/{call.path['id']}#changes-settings", 303)
 
 
 def discover(call: Call) -> ResponseReturnValue:

@@ -1,5 +1,6 @@
 """What people typed into a form, as the model that the API reads."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -9,8 +10,10 @@ from shared.errors import Conflict, Invalid
 
 M = TypeVar("M", bound=BaseModel)
 _LONGEST_NUMBER = 18
-#: of a field, as long as the longest text that any of them takes
-_LONGEST_TEXT = 20_000
+#: characters of a field: what Flask takes of a whole form
+_LONGEST_TEXT = 500_000
+#: fields of the API whose members are fields of a form
+_GROUPS = frozenset({"options", "auth", "serviceAccount"})
 
 
 def read(
@@ -24,7 +27,7 @@ def read(
 
     Raises Invalid, one detail a wrong field.
     """
-    given = values(texts, numbers) | {name: value for name, value in (nested or {}).items() if value}
+    given = values(texts, numbers) | {name: value for name, value in (nested or {}).items() if value is not None}
     given |= {name: str(given[name]).split() for name in lists & given.keys()}
     return _validated(model, given)
 
@@ -70,10 +73,25 @@ def _detail(error: Any) -> tuple[str, str]:
         return field, "is required"
     if error["type"] == "int_type":
         return field, "must be a whole number"
-    return field, str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
+    return field, _place(error["loc"]) + _words(error)
+
+
+def _words(error: Any) -> str:
+    if error["type"] == "string_pattern_mismatch":
+        return "holds something that is not allowed there"
+    words = str(error["msg"]).removeprefix("Value error, ")
+    return re.sub("(Input|String|Value|List|Tuple|Dictionary) should", "must", words).replace("must have", "may have")
+
+
+def _place(loc: tuple[Any, ...]) -> str:
+    """Which entry of a list it is, or which of the named ones."""
+    inner = [part for part in loc if part not in _GROUPS][1:]
+    if not inner or inner[0] == "[key]":
+        return ""
+    return f"number {inner[0] + 1} " if isinstance(inner[0], int) else f"{inner[0]} "
 
 
 def _field(loc: tuple[Any, ...]) -> str:
-    """The field's own name, also where it is one of nested options."""
+    """The form's field: the API's own, or a member of a group."""
     names = [part for part in loc if isinstance(part, str)]
-    return names[-1] if names else ""
+    return next((name for name in names if name not in _GROUPS), names[-1] if names else "")

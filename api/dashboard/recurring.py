@@ -34,7 +34,6 @@ EMPTY = {
     "overlap": "skip",
     "missed": "one",
     "jitter": "0",
-    "max_pages": "",
 }
 
 

@@ -61,6 +61,7 @@ PAGES = (
     _post("/domains/<id>/analytics", domains.connect, "connect_analytics"),
     _post("/domains/<id>/analytics/refresh", domains.refresh, "refresh_analytics"),
     _post("/domains/<id>/analytics/delete", domains.disconnect, "disconnect_analytics"),
+    _post("/domains/<id>/changes-settings", domains.configure, "configure_changes"),
     _post("/domains/<id>/pages", pages.create, "create_page"),
     _get("/pages/<id>", pages.show, "page"),
     _post("/pages/<id>/crawl", pages.crawl, "crawl_page"),

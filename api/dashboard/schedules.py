@@ -8,16 +8,19 @@ from flask.typing import ResponseReturnValue
 
 from api import schedules as handlers
 from api.context import Answer, Call
-from api.dashboard import forms
+from api.dashboard import crawl_options, forms
 from api.dashboard.recurring import EMPTY, form_of, rule_of
 from api.inputs import read_query
 from api.schemas.common import Data, DataPage, NoBody, NoQuery
 from api.schemas.schedules import ChangeSchedule, CreateSchedule, ListSchedules, ScheduleResult
 from shared import recurrence
 from shared.clock import now_us
-from shared.errors import Invalid
+from shared.errors import Conflict, Forbidden, Invalid
 from shared.recurrence import Recurrence
+from shared.store import schedules
 
+#: the form of a recurring crawl: when it runs, and what each crawl does
+_FORM = EMPTY | dict(crawl_options.EMPTY)
 _NUMBERS = frozenset({"intervalHours", "jitter"})
 _SHOWN_RUNS = 5
 
@@ -25,37 +28,38 @@ _SHOWN_RUNS = 5
 def show(call: Call) -> ResponseReturnValue:
     """The recurring crawls, and a form for a new one. `domain` fills it in."""
     domain = request.args.get("domain", "")[:300]
-    return _list(call, EMPTY | {"domain": domain}, {}, [], 200)
+    return _list(call, _FORM | {"domain": domain}, {}, [], 200)
 
 
 def create(call: Call) -> ResponseReturnValue:
     """Makes a recurring crawl; `preview` only shows when it would run."""
-    typed = forms.typed(request.form, EMPTY)
+    typed = forms.typed(request.form, _FORM)
     try:
-        rule = rule_of(typed)
-        given = _read(CreateSchedule, typed, rule | {"domain": typed["domain"]}, _options(typed))
+        given = _read(CreateSchedule, typed, {"domain": typed["domain"]}, crawl_options.given(typed))
         if "preview" in request.form:
             return _list(call, typed, {}, _preview(given), 200)
         made = _one(handlers.create_schedule(call, given))
-    except Invalid as error:
-        return _list(call, typed, forms.wrong(error, "domain"), [], 400)
+    except (Invalid, Conflict, Forbidden) as error:
+        return _list(call, typed, crawl_options.wrong(error, "domain"), [], error.http_status)
     return redirect(f"/schedules/{made.id}", 303)
 
 
 def show_one(call: Call) -> ResponseReturnValue:
     """One recurring crawl, with its next runs."""
     read_query(request, NoQuery)
-    found = _one(handlers.get_schedule(call, NoQuery()))
-    return _page(found, form_of(found), {}, 200)
+    return _page(call, None, {}, 200)
 
 
 def change(call: Call) -> ResponseReturnValue:
     """Changes when it runs, and what happens then."""
-    typed = forms.typed(request.form, EMPTY)
+    typed = forms.typed(request.form, _FORM)
     try:
-        handlers.change_schedule(call, _read(ChangeSchedule, typed, rule_of(typed), {}))
-    except Invalid as error:
-        return _page(_one(handlers.get_schedule(call, NoQuery())), typed, forms.wrong(error, "every"), 400)
+        # a page from before a rolling deploy has no options to choose from
+        options = crawl_options.given(typed) if "max_pages" in request.form else None
+        given = _read(ChangeSchedule, typed, {}, options)
+        handlers.change_schedule(call, given, crawl_options.kept(typed))
+    except (Invalid, Conflict, Forbidden) as error:
+        return _page(call, typed, crawl_options.wrong(error, "every"), error.http_status)
     return _back(call)
 
 
@@ -83,13 +87,9 @@ def delete(call: Call) -> ResponseReturnValue:
     return redirect("/schedules", 303)
 
 
-def _read(model: Any, typed: Mapping[str, str], rule: Mapping[str, str], options: Mapping[str, Any]) -> Any:
+def _read(model: Any, typed: Mapping[str, str], more: Mapping[str, str], options: Mapping[str, Any] | None) -> Any:
     fields = {name: typed[name] for name in ("timezone", "overlap", "missed", "jitter")}
-    return forms.read(model, {**fields, **rule}, _NUMBERS, nested={"options": options})
-
-
-def _options(typed: Mapping[str, str]) -> dict[str, Any]:
-    return forms.values({"max_pages": typed["max_pages"]}, frozenset({"max_pages"}))
+    return forms.read(model, {**fields, **rule_of(typed), **more}, _NUMBERS, nested={"options": options})
 
 
 def _preview(given: CreateSchedule) -> list[str]:
@@ -116,9 +116,18 @@ def _list(
     return page, status
 
 
-def _page(found: ScheduleResult, form: Mapping[str, str], errors: Mapping[str, str], status: int) -> tuple[str, int]:
-    zones = sorted(recurrence.zones())
-    return render_template("schedule.html", s=found, form=form, errors=errors, preview=[], zones=zones), status
+def _page(call: Call, typed: Mapping[str, str] | None, errors: Mapping[str, str], status: int) -> tuple[str, int]:
+    record = schedules.get(call.store, call.path["id"], call.organisation_id)
+    found, options = handlers.schedule_result(record), handlers.crawl_options(record)
+    page = render_template(
+        "schedule.html",
+        s=found,
+        form=typed or form_of(found) | crawl_options.form_of(options),
+        known=crawl_options.unseen(options),
+        errors=errors,
+        zones=sorted(recurrence.zones()),
+    )
+    return page, status
 
 
 def _one(answer: Answer) -> ScheduleResult:

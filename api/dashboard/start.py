@@ -8,18 +8,16 @@ from flask.typing import ResponseReturnValue
 
 from api import jobs
 from api.context import Call
-from api.dashboard import forms, trends, urls
+from api.dashboard import crawl_options, forms, trends, urls
 from api.dashboard.pace import pace
 from api.inputs import read_query
 from api.schemas.jobs import CreateJob, JobList, JobResult, ListJobs
 from shared import queue_ops
 from shared.clock import SECOND, now_us
-from shared.errors import Invalid
+from shared.errors import Conflict, Forbidden, Invalid
 from shared.store import failures, schedules
 
-_NUMBERS = frozenset({"max_pages", "concurrency", "max_depth"})
-_LISTS = frozenset({"include", "exclude"})
-_DEFAULTS = {"domain": "", "max_pages": "", "concurrency": "20", "include": "", "exclude": "", "max_depth": ""}
+_EMPTY = {"domain": ""} | dict(crawl_options.EMPTY)
 _INCLUDE = "stats,progress"
 _MOST_RUNNING = 25
 _HOUR = 3600 * SECOND
@@ -28,18 +26,18 @@ _SHOWN_RUNS = 5
 
 def show(call: Call) -> ResponseReturnValue:
     """The start page."""
-    return urls.without_empty() or _page(call, _DEFAULTS, {}, 200)
+    return urls.without_empty() or _page(call, _EMPTY, {}, 200)
 
 
 def create(call: Call) -> ResponseReturnValue:
     """Starts a crawl and shows it, or says what is wrong with the form."""
-    typed = {name: request.form.get(name, "") for name in _DEFAULTS}
+    typed = forms.typed(request.form, _EMPTY)
     try:
-        given = forms.read(CreateJob, typed | {"source_type": "dashboard"}, _NUMBERS, _LISTS)
+        options = crawl_options.given(typed) | {"source_type": "dashboard"}
+        given = forms.read(CreateJob, {"domain": typed["domain"]}, nested={"options": options})
         made = jobs.create_job(call, given).body
-    except Invalid as error:
-        shown = {name: value[:300] for name, value in typed.items()}
-        return _page(call, shown, dict(error.details) or {"domain": error.message}, 400)
+    except (Invalid, Conflict, Forbidden) as error:
+        return _page(call, typed, crawl_options.wrong(error, "domain"), error.http_status)
     return redirect(f"/jobs/{cast(JobResult, made).id}", 303)
 
 

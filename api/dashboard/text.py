@@ -105,6 +105,15 @@ def lines(value: Any, longest: int = 300) -> str:
     return " ⏎ ".join(clean(line, longest) for line in str(value)[:longest].splitlines())
 
 
+def option(value: Any) -> str:
+    """A crawl's option: yes for true, words for a list, `keep: a, b` for a rule that names some."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {option(part)}" for name, part in value.items())
+    return clean(", ".join(map(str, value)) if isinstance(value, list) else value, 500)
+
+
 def web_link(url: str | None) -> str | None:
     """The URL where a browser may follow it, None for every scheme that is not the web's."""
     return url if url and url.startswith(("http://", "https://")) else None
@@ -120,6 +129,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "ago": ago,
     "clean": clean,
     "web_link": web_link,
+    "option": option,
     "iso": iso,
     "local": local,
     "lines": lines,
