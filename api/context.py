@@ -15,6 +15,7 @@ from shared.models import ApiKey
 from shared.queue import TaskQueue
 from shared.settings import Settings
 from shared.store import Store
+from shared.store.idempotency import Claim
 
 #: where Flask keeps our services
 EXTENSION = "crawlyard"
@@ -43,6 +44,8 @@ class Call:
     _key: ApiKey | None
     #: scheme://host[:port]/ as the client sees us
     root: str
+    #: the Idempotency-Key of the request
+    claim: Claim | None = None
 
     @property
     def key(self) -> ApiKey:

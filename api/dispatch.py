@@ -74,7 +74,7 @@ def _answer(route: Route, call: Call) -> Answer | Stream:
         return route.handler(call, read_query(request, route.given))
     read_query(request, NoQuery)
     given, raw = read_body(request, route.given)
-    return idempotency.perform(request, call, raw, lambda: route.handler(call, given))
+    return idempotency.perform(request, call, raw, lambda held: route.handler(held, given))
 
 
 def _response(route: Route, answer: Answer) -> Response:

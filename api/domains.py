@@ -88,7 +88,7 @@ def crawl_page(call: Call, _given: NoBody) -> Answer:
     """Crawls one page."""
     page = lookup.page(call, call.path["id"])
     call.queue.ping()
-    _, task_id = task_cases.crawl_page(call.store, call.queue, page)
+    _, task_id = task_cases.crawl_page(call.store, call.queue, page, call.claim)
     return accepted(call, task_id)
 
 
@@ -97,7 +97,8 @@ def _here(call: Call) -> Domain:
 
 
 def _start(call: Call, domain: str, options: JobOptions) -> int:
-    return job_cases.submit_crawl(call.store, call.queue, call.organisation_id, domain, options, FirstTask())[1]
+    first = FirstTask(claim=call.claim)
+    return job_cases.submit_crawl(call.store, call.queue, call.organisation_id, domain, options, first)[1]
 
 
 def _domain(domain: Domain) -> DomainResult:

@@ -38,7 +38,7 @@ def create_job(call: Call, given: CreateJob) -> Answer:
     with naming("domain"):
         options = job_options(call, given.chosen(), given.domain)
         job, _ = cases.submit_crawl(
-            call.store, call.queue, call.organisation_id, given.domain, options, jobs.FirstTask()
+            call.store, call.queue, call.organisation_id, given.domain, options, jobs.FirstTask(claim=call.claim)
         )
     return Answer(_one(call, job), status=201)
 

@@ -74,7 +74,7 @@ def create_queue_job(call: Call, given: CreateQueueJob) -> Answer:
     """Enqueues a page crawl or a discovery."""
     call.queue.ping()
     not_before = now_us() + given.delay * SECOND if given.delay else None
-    first = FirstTask(priority=given.priority, max_attempts=given.max_attempts, not_before=not_before)
+    first = FirstTask(priority=given.priority, max_attempts=given.max_attempts, not_before=not_before, claim=call.claim)
     if given.name == "crawl.page":
         options, text = JobOptions(mode=JobMode.PAGE), given.url or ""
         with naming("url"):

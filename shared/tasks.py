@@ -10,6 +10,7 @@ from shared.queue import TaskQueue
 from shared.stages import Dispatch
 from shared.states import JobMode, TaskKind
 from shared.store import Store, jobs, queue_jobs, tasks
+from shared.store.idempotency import Claim
 from shared.store.pages import Page
 from shared.store.queue_jobs import QueueJobFilter
 
@@ -47,12 +48,12 @@ def retry_failed(store: Store, queue: TaskQueue, failed: QueueJobFilter, limit: 
     return retried
 
 
-def crawl_page(store: Store, queue: TaskQueue, page: Page) -> tuple[Job, int]:
+def crawl_page(store: Store, queue: TaskQueue, page: Page, claim: Claim | None = None) -> tuple[Job, int]:
     """Crawls one page of a domain again; the job and the task's id."""
     options = JobOptions(
         mode=JobMode.PAGE, use_sitemap=False, find_links=False, max_pages=1, source_detail="crawl_page"
     )
-    first = jobs.FirstTask(page=jobs.FirstPage(page.url_hash, page.origin, page.path))
+    first = jobs.FirstTask(page=jobs.FirstPage(page.url_hash, page.origin, page.path), claim=claim)
     domain = page.domain
     job, task_id = jobs.submit(store, domain.organisation_id, domain.host, options, first, page.origin)
     job_cases.dispatch(queue, Dispatch(task_id, TaskKind.CRAWL_PAGE, job.ms), None)

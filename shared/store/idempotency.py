@@ -1,6 +1,12 @@
-"""Idempotency keys: the first answer to a POST, kept for a day."""
+"""Idempotency keys: the first answer to a POST, kept for a day.
+
+A key's row holds no status until the answer is known. What the request has made by then is in its `body`, written
+in the transaction that made it: a process that dies before it answers leaves behind what the same request, sent
+again, goes on with.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -24,26 +30,51 @@ class Answer:
     body: str
 
 
-def begin(store: Store, organisation_id: int, key: str, fingerprint: str, now: int) -> Answer | None:
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key that a request holds."""
+
+    organisation_id: int
+    key: str
+
+
+def _mine(claim: Claim) -> Any:
+    return and_(_I.organisation_id == claim.organisation_id, _I.key == claim.key)
+
+
+def made(conn: Connection, claim: Claim) -> int | None:
+    """The number of the job that a request with this key has made already; nobody else makes one meanwhile."""
+    row = conn.execute(select(_I.body).where(_mine(claim), _I.status.is_(None)).with_for_update()).first()
+    return int(row.body) if row is not None and row.body is not None else None
+
+
+def note(conn: Connection, claim: Claim, job_no: int) -> None:
+    """Notes the job that the request has made, in the transaction that makes it."""
+    conn.execute(update(idempotency).where(_mine(claim), _I.status.is_(None)).values(body=str(job_no)))
+
+
+def begin(store: Store, claim: Claim, fingerprint: str, now: int) -> Answer | None:
     """Claims a key for this request: None: go on, else the answer that the first one got.
 
     Raises Conflict when the key is in use, by a different request or by one that has not ended.
     """
 
     def step(conn: Connection) -> Answer | None:
-        mine = and_(_I.organisation_id == organisation_id, _I.key == key)
+        mine = _mine(claim)
         conn.execute(delete(idempotency).where(mine, _I.created_at < now - KEPT))
-        conn.execute(delete(idempotency).where(mine, _I.status.is_(None), _I.created_at < now - _ABANDONED))
-        row = conn.execute(select(idempotency).where(mine)).first()
+        row = conn.execute(select(idempotency).where(mine).with_for_update()).first()
         if row is None:
-            values = {"organisation_id": organisation_id, "key": key, "fingerprint": fingerprint, "created_at": now}
-            conn.execute(insert(idempotency).values(values))
+            values = {"organisation_id": claim.organisation_id, "key": claim.key, "fingerprint": fingerprint}
+            conn.execute(insert(idempotency).values(created_at=now, **values))
             return None
         if row.fingerprint != fingerprint:
             raise Conflict("The Idempotency-Key was used with a different request")
-        if row.status is None:
+        if row.status is not None:
+            return Answer(row.status, row.body)
+        if row.created_at >= now - _ABANDONED:
             raise Conflict("The first request with this Idempotency-Key has not ended yet")
-        return Answer(row.status, row.body)
+        conn.execute(update(idempotency).where(mine).values(created_at=now))
+        return None
 
     try:
         return store.write(step)
@@ -52,17 +83,21 @@ def begin(store: Store, organisation_id: int, key: str, fingerprint: str, now: i
         raise Conflict("The first request with this Idempotency-Key has not ended yet") from None
 
 
-def finish(store: Store, organisation_id: int, key: str, answer: Answer) -> None:
+def finish(store: Store, claim: Claim, answer: Answer) -> None:
     """Records the first answer."""
-    mine = and_(_I.organisation_id == organisation_id, _I.key == key)
     values = {"status": answer.status, "body": answer.body}
-    store.write(lambda conn: conn.execute(update(idempotency).where(mine).values(values)))
+    store.write(lambda conn: conn.execute(update(idempotency).where(_mine(claim)).values(values)))
 
 
-def release(store: Store, organisation_id: int, key: str) -> None:
-    """Gives a key back: its request did nothing."""
-    mine = and_(_I.organisation_id == organisation_id, _I.key == key, _I.status.is_(None))
-    store.write(lambda conn: conn.execute(delete(idempotency).where(mine)))
+def release(store: Store, claim: Claim) -> None:
+    """Gives a key back: its request did nothing, or is to be sent again to learn what it made."""
+
+    def step(conn: Connection) -> None:
+        open_one = and_(_mine(claim), _I.status.is_(None))
+        conn.execute(delete(idempotency).where(open_one, _I.body.is_(None)))
+        conn.execute(update(idempotency).where(open_one).values(created_at=_I.created_at - _ABANDONED))
+
+    store.write(step)
 
 
 def purge(store: Store, now: int) -> None:

@@ -12,10 +12,11 @@ from shared.errors import Conflict, NotFound
 from shared.models import Domain, Job, JobOptions
 from shared.stages import Dispatch
 from shared.states import ACTIVE_JOB, JobState, SourceType, TaskKind, TaskState
-from shared.store import counters, events, job_options
+from shared.store import counters, events, idempotency, job_options
 from shared.store.among import among
 from shared.store.domains import ensure as ensure_domain
 from shared.store.engine import Store
+from shared.store.idempotency import Claim
 from shared.store.tables import IS_IN_FLIGHT, IS_PENDING, domains, job_state, jobs, organisations, pages, tasks
 
 #: a discovery task has no URL of its own: this key cannot be a page's
@@ -132,22 +133,43 @@ class FirstTask:
     max_attempts: int = 3
     #: not before this moment; None: now
     not_before: int | None = None
+    #: of the request that asks for the job: of any number with this key one makes it
+    claim: Claim | None = None
 
 
 def submit(
     store: Store, organisation_id: int, host: str, options: JobOptions, first: FirstTask, origin: str | None
 ) -> tuple[Job, int]:
-    """Stores a job, with its domain if that is new; the job and its first task's id."""
+    """Stores a job, with its domain if that is new; the job and its first task's id.
+
+    Where an earlier request with the same key has made one, that one.
+    """
 
     def step(conn: Connection) -> tuple[Job, int]:
+        earlier = _made_before(conn, first)
+        if earlier is not None:
+            return earlier
         now = now_us()
         domain = ensure_domain(conn, organisation_id, host, now)
         if first.page is not None:
             add_page(conn, domain, first.page, now)
         job_no, task_id = create(conn, domain, options, now, first, origin)
+        if first.claim is not None:
+            idempotency.note(conn, first.claim, job_no)
         return load(conn, [job_no])[job_no], task_id
 
     return store.write(step)
+
+
+def _made_before(conn: Connection, first: FirstTask) -> tuple[Job, int] | None:
+    job_no = idempotency.made(conn, first.claim) if first.claim is not None else None
+    job = load(conn, [job_no]).get(job_no) if job_no is not None else None
+    return (job, ids.pack(job.id, _first_seq(first))) if job is not None else None
+
+
+def _first_seq(first: FirstTask) -> int:
+    """A page's task has the number of a job's first page, also where no discovery came before."""
+    return 1 if first.page is None else 2
 
 
 def create(
@@ -158,7 +180,7 @@ def create(
     job_no: int = conn.execute(made).scalar_one()
     job_options.add_seeds(conn, job_no, options.urls)
     is_page = first.page is not None
-    seq = 2 if is_page else 1
+    seq = _first_seq(first)
     conn.execute(
         insert(job_state).values(
             job_id=job_no,

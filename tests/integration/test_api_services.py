@@ -1,12 +1,18 @@
 """The API over real services: both databases, and a Redis that runs the Lua scripts."""
 
+import multiprocessing
+import os
+import signal
 import threading
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from api import idempotency as api_idempotency
 from shared import ids
+from shared.clock import SECOND, now_us
+from shared.errors import StoreUnavailable
 from shared.queue import TaskQueue, connect
 from shared.states import CacheStatus
 from shared.store import counters
@@ -153,6 +159,51 @@ def test_of_many_equal_posts_at_once_one_runs(api: Api) -> None:
     for thread in threads:
         thread.join()
     assert set(statuses) <= {201, 409}
+    assert api.get("/v1/jobs")["pagination"]["total"] == 1
+
+
+KEYED = {"Idempotency-Key": "order-1"}
+POSTS = [
+    ("/v1/jobs", {"domain": "a.com"}),
+    ("/api/jobs", {"name": "crawl.page", "url": "https://a.com/"}),
+]
+
+
+def post_and_die(store_url: str, redis_url: str, secret: str, path: str, body: Any) -> None:
+    """An API that is killed when the work is recorded and its answer is not."""
+    api = Api(store_url, TaskQueue(connect(redis_url)))
+    api_idempotency.idempotency.finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    api.call("POST", path, json=body, headers=KEYED, secret=secret)
+
+
+@pytest.mark.parametrize(("path", "body"), POSTS)
+def test_a_post_killed_before_its_answer_is_not_done_again(
+    api: Api, store_url: str, redis_url: str, path: str, body: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork = multiprocessing.get_context("fork")
+    child = fork.Process(target=post_and_die, args=(store_url, redis_url, api.secret, path, body))
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+    (made,) = api.get("/v1/jobs")["jobs"]
+    assert api.call("POST", path, json=body, headers=KEYED).status_code == 409
+    monkeypatch.setattr("api.idempotency.now_us", lambda: now_us() + 121 * SECOND)
+    first, again = (api.call("POST", path, json=body, headers=KEYED) for _ in range(2))
+    assert (first.status_code, again.json) == (again.status_code, first.json)
+    assert [job["id"] for job in api.get("/v1/jobs")["jobs"]] == [made["id"]]
+
+
+def test_a_post_whose_answer_cannot_be_recorded_is_sent_again_and_not_done_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api_idempotency.idempotency, "finish", away)
+        api.post("/v1/jobs", {"domain": "a.com"}, 503, headers=KEYED)
+    (made,) = api.get("/v1/jobs")["jobs"]
+    assert api.post("/v1/jobs", {"domain": "a.com"}, 201, headers=KEYED)["id"] == made["id"]
     assert api.get("/v1/jobs")["pagination"]["total"] == 1
 
 
