@@ -13,7 +13,7 @@ from shared.errors import CrawlyardError
 from shared.measures import STEPS, Measures
 from shared.queue import TaskQueue
 from shared.stages import Dispatch
-from shared.store import Store, blocked, counters, deliveries, order_builds, page_views, retention, sweep
+from shared.store import Store, blocked, counters, deliveries, holders, order_builds, page_views, retention, sweep
 
 log = logging.getLogger(__name__)
 
@@ -163,5 +163,6 @@ def steps(store: Store, queue: TaskQueue, retention_days: int) -> list[Step]:
         Step("analytics", 10.0, lambda: analytics.enqueue_due(store, queue)),
         Step("page views", 5.0, lambda: page_views.tend(store)),
         Step("orders", 5.0, lambda: order_builds.tend(store)),
+        Step("holders", 5.0, lambda: holders.tend(store)),
         Step("heal", 30.0, lambda: queue.enqueue(sweep.heal(store, now_us()))),
     ]

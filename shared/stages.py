@@ -1,5 +1,6 @@
 """The stages of a task between store, queue and worker: one frozen record each, renamed when its meaning changes."""
 
+import builtins
 from dataclasses import dataclass, field
 
 from shared import ids
@@ -18,6 +19,8 @@ class Fetched:
     bytes: int | None = None
     content_type: str | None = None
     cache_status: CacheStatus | None = None
+    #: headers and phases (shared/answers.py)
+    answer: builtins.bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ class Finish:
     kept: KeptPage | None = None
     #: the server said that the page is as it was
     is_unmodified: bool = False
+    #: URL hashes of what the page links to (i64, little-endian), found before or not
+    targets: bytes = b""
 
     @property
     def depth(self) -> int:

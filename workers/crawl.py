@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from shared import scope, urls
+from shared import answers, scope, urls
 from shared.clock import SECOND, now_us
 from shared.stages import Delay, Fetched, Finish, JobWarning, NewLink, Outcome, PageFacts, Redirect, Work
 from shared.states import CacheStatus, JobMode, TaskState
@@ -13,7 +13,7 @@ from workers import cache, observe, refusals, turns, validators, warming
 from workers.errors import Cancelled, FetchError, HostBusy, RedirectRefused, one_line
 from workers.fetch import Response
 from workers.guide import fetch, is_on_its_hosts
-from workers.links import NOT_ALLOWED, forbidden, in_scope, named_link, new_links, robots_rules
+from workers.links import NOT_ALLOWED, followed, forbidden, in_scope, named_link, packed_links, robots_rules
 from workers.parse import ParsedPage, is_html, parse_html
 from workers.politeness import host_of
 from workers.retry import Answer, Failed, RetryAt, RetryPolicy, SnoozeUntil, decide
@@ -135,6 +135,7 @@ def measured(response: Response) -> Fetched:
         bytes=response.bytes_received,
         content_type=one_line(response.content_type or "")[:200] or None,
         cache_status=CacheStatus[status] if status else None,
+        answer=answers.packed(response.headers, response.phases),
     )
 
 
@@ -163,7 +164,7 @@ def _redirected(ctx: Runtime, work: Work, response: Response, fetched: Fetched) 
     seen = observe.redirected(ctx, work, response.history[-1].status_code, target)
     if work.job.options.mode is not JobMode.CRAWL or not is_on_its_hosts(work.job, target):
         return Finish(work, TaskState.COMPLETED, fetched, sighting=seen, documents=1, redirects=_redirects(response))
-    first = Fetched(response.history[0].status_code, fetched.response_time, cache_status=fetched.cache_status)
+    first = replace(fetched, status_code=response.history[0].status_code, bytes=None, content_type=None)
     return replace(
         _skipped(ctx, work, first, target, f"Redirects to {target}"), sighting=seen, redirects=_redirects(response)
     )
@@ -185,7 +186,7 @@ def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, t
         if same is not None:
             # what was measured counts with that page's own row
             return _skipped(ctx, work, Fetched(), same, f"Same page as {same}")
-    links, warnings = _followed(ctx, work, page.links if page else ())
+    links, warnings, targets = followed(ctx, work, page.links if page else ())
     seen = observe.completed(ctx, work, response, page)
     return Finish(
         work,
@@ -197,6 +198,7 @@ def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, t
         sighting=seen.sighting,
         documents=1,
         warnings=warnings,
+        targets=targets,
         redirects=_redirects(response),
         kept=validators.kept(ctx, work, response, page, seen.fingerprint),
     )
@@ -204,7 +206,7 @@ def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, t
 
 def _unmodified(ctx: Runtime, work: Work, asked: Asked) -> Finish:
     """The page is as it was the last time, and so are its links."""
-    links, warnings = _followed(ctx, work, asked.links)
+    links, warnings, targets = followed(ctx, work, asked.links)
     return Finish(
         work,
         TaskState.COMPLETED,
@@ -213,27 +215,16 @@ def _unmodified(ctx: Runtime, work: Work, asked: Asked) -> Finish:
         found=len(asked.links),
         documents=1,
         warnings=warnings,
+        targets=targets,
         is_unmodified=True,
     )
-
-
-def _followed(ctx: Runtime, work: Work, links: tuple[str, ...]) -> tuple[tuple[NewLink, ...], tuple[JobWarning, ...]]:
-    """The links of a page that its job is to follow, and what it should know of the others."""
-    options = work.job.options
-    if options.mode is not JobMode.CRAWL or not options.find_links or _is_deepest(work):
-        return (), ()
-    return ctx.traps.sift(work, new_links(ctx, work, links))
 
 
 def _skipped(ctx: Runtime, work: Work, fetched: Fetched, instead: str, reason: str) -> Finish:
     """One page, one row: the page has its own row under another URL."""
     link = named_link(ctx, work, instead)
-    return Finish(work, TaskState.SKIPPED, fetched, error=reason[:500], links=(link,), documents=1)
-
-
-def _is_deepest(work: Work) -> bool:
-    most = work.job.options.max_depth
-    return most is not None and work.depth >= most
+    targets = packed_links([link.url_hash])
+    return Finish(work, TaskState.SKIPPED, fetched, error=reason[:500], links=(link,), targets=targets, documents=1)
 
 
 def _is_allowed(ctx: Runtime, work: Work, url: str) -> bool:

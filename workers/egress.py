@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from shared.addresses import AddressPolicy
 from workers.errors import ConnectionReset, ConnectRefused, ConnectTimeout, DnsNotFound, DnsTemporary, ForbiddenAddress
@@ -33,13 +33,21 @@ def resolve(host: str, port: int) -> list[tuple[int, str]]:
     return [(int(family), str(address[0])) for family, _, _, _, address in found][:_CANDIDATES]
 
 
-def connect(make: type[socket.socket], host: str, port: int, policy: EgressPolicy, timeout: float) -> socket.socket:
+def connect(
+    make: type[socket.socket],
+    host: str,
+    port: int,
+    policy: EgressPolicy,
+    timeout: float,
+    resolved: Callable[[], None] = lambda: None,
+) -> socket.socket:
     """A socket of class `make` to the first address of `host` that answers, within `timeout` seconds in all.
 
-    The name is looked up once and the very address that was checked is connected to. Raises
+    The name is looked up once (`resolved` is told) and the very address that was checked is connected to. Raises
     ForbiddenAddress, DnsNotFound, DnsTemporary, ConnectRefused, ConnectTimeout, ConnectionReset.
     """
     allowed = list(_allowed(host, port, policy))
+    resolved()
     deadline = time.monotonic() + timeout
     failure: Exception | None = None
     for left, (family, address) in zip(range(len(allowed), 0, -1), allowed, strict=True):

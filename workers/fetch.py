@@ -14,6 +14,7 @@ from urllib.parse import quote
 from requests import PreparedRequest, RequestException
 from urllib3.exceptions import HTTPError
 
+from shared.answers import Phases
 from shared.errors import InvalidUrl
 from shared.settings import FetchLimits
 from shared.urls import canonicalise
@@ -65,6 +66,8 @@ class Response:
     #: milliseconds from the first byte sent to the last byte received, redirects included
     elapsed_ms: int
     history: tuple[Hop, ...] = ()
+    #: of the last request
+    phases: Phases | None = None
 
     @property
     def content_type(self) -> str | None:
@@ -230,10 +233,12 @@ class Fetcher:
 
 
 def _response(url: str, answer: Answer, call: _Call, hops: tuple[Hop, ...]) -> Response:
-    elapsed = round((time.monotonic() - call.flight.started) * 1000)
+    ended = time.monotonic()
+    elapsed = round((ended - call.flight.started) * 1000)
+    phases = call.flight.marks.phases(ended)
     coding = answer.headers.get("content-encoding")
     body = decode(answer.body, coding, call.limits.decoded) if coding and answer.body else answer.body
-    return Response(url, answer.status, answer.headers, body, answer.received, elapsed, hops)
+    return Response(url, answer.status, answer.headers, body, answer.received, elapsed, hops, phases)
 
 
 def _as_utf8(header: str) -> str:

@@ -1,15 +1,20 @@
 """Which of the URLs that were found belong to a crawl, and what robots.txt says of them."""
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from shared import scope, urls
 from shared.models import Job
-from shared.stages import NewLink, Work
+from shared.packing import packed
+from shared.stages import JobWarning, NewLink, Work
+from shared.states import JobMode
 from workers.guide import is_on_its_hosts
 from workers.robots import RobotsRules
 from workers.runtime import Runtime
 
 NOT_ALLOWED = "robots.txt does not allow this page"
+#: links of one page that are kept to tell who links to what
+_MOST = 2_000
 
 
 def in_scope(work: Work, url: str) -> bool:
@@ -18,8 +23,40 @@ def in_scope(work: Work, url: str) -> bool:
     return is_on_its_hosts(work.job, url) and not (rules and rules.refuses(urls.split(url)[1]))
 
 
-def new_links(ctx: Runtime, work: Work, found: Iterable[str]) -> Iterable[NewLink]:
-    """The canonical URLs that are part of the crawl and not known to be stored, with robots.txt's word on each."""
+class Followed(NamedTuple):
+    """What a page's links come to."""
+
+    #: to be followed
+    new: tuple[NewLink, ...]
+    #: what the job should know of others
+    warnings: tuple[JobWarning, ...]
+    #: URL hashes of all that are part of the crawl
+    keys: bytes
+
+
+def followed(ctx: Runtime, work: Work, links: Iterable[str]) -> Followed:
+    """The links of a page that its job is to follow."""
+    options = work.job.options
+    if options.mode is not JobMode.CRAWL or not options.find_links:
+        return Followed((), (), b"")
+    met: list[int] = []
+    found = new_links(ctx, work, links, met)
+    if options.max_depth is not None and work.depth >= options.max_depth:
+        return Followed((), (), packed_links([link.url_hash for link in found]))
+    return Followed(*ctx.traps.sift(work, found), packed_links(met))
+
+
+def packed_links(keys: list[int]) -> bytes:
+    """The URL hashes of a page's links as the record keeps them, the first of them."""
+    return packed("q", keys[:_MOST])
+
+
+def new_links(ctx: Runtime, work: Work, found: Iterable[str], met: list[int] | None = None) -> Iterable[NewLink]:
+    """The canonical URLs that are part of the crawl and not known to be stored, with robots.txt's word on each.
+
+    The keys of all that are part of it are put into `met`.
+    """
+    met = [] if met is None else met
     # with a max_depth the store has to know of shorter ways to what it has
     seen = ctx.seen.of(work.job.id) if work.job.options.max_depth is None else frozenset[int]()
     rules = scope.rules_of(work.job.options)
@@ -27,11 +64,13 @@ def new_links(ctx: Runtime, work: Work, found: Iterable[str]) -> Iterable[NewLin
     for url in found if rules is None else map(rules.spelled, found):
         key = urls.url_key(url)
         if key in seen:
+            met.append(key)
             continue
         origin, path = urls.split(url)
         if origin not in scopes:
             scopes[origin] = is_on_its_hosts(work.job, url)
         if scopes[origin] and not (rules is not None and rules.refuses(path)):
+            met.append(key)
             yield NewLink(key, origin, path, forbidden(ctx, work, url))
 
 

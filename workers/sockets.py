@@ -34,6 +34,7 @@ from workers.errors import (
     TotalTimeout,
 )
 from workers.gates import Gate
+from workers.marks import Marks
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -60,6 +61,7 @@ class Flight:
         "cancelled",
         "deadline",
         "limits",
+        "marks",
         "policy",
         "received",
         "reused",
@@ -92,6 +94,7 @@ class Flight:
     def depart(self) -> None:
         """Starts one request of the flight. Raises Cancelled, TotalTimeout."""
         self.received = 0
+        self.marks = Marks()
         self._has_left = False
         #: its connection has lain idle, so the server may have closed it
         self.reused = True
@@ -154,6 +157,8 @@ class Flight:
                 raise ConnectionReset(f"TLS connection broken: {error.reason or error}") from None
             except OSError as error:
                 raise ConnectionReset(f"Connection broken: {error.strerror or error}") from None
+        if not self.received:
+            self.marks.answered = time.monotonic()
         self.received += count
         if self.received > self.room:
             raise BadResponse(f"The response headers are larger than {MAX_HEADERS} bytes")
@@ -188,7 +193,11 @@ class _Guarded(HTTPConnection):
         flight: Flight = _local.flight
         flight.reused = False
         timeout = min(flight.limits.connect, flight.remaining())
-        return connect(_PlainSocket, self._dns_host, self.port, flight.policy, timeout)
+        marks = flight.marks
+        marks.began = time.monotonic()
+        sock = connect(_PlainSocket, self._dns_host, self.port, flight.policy, timeout, marks.note_resolved)
+        marks.connected = time.monotonic()
+        return sock
 
     def send(self, data: "ReadableBuffer | Any") -> None:
         if self.sock is None:
@@ -198,12 +207,14 @@ class _Guarded(HTTPConnection):
         with flight.leaving():
             leases.check()  # as late as can be: what follows is one system call
             super().send(data)
+        flight.marks.sent = time.monotonic()
 
 
 class _GuardedTls(_Guarded, HTTPSConnection):
     def connect(self) -> None:
         try:
             super().connect()
+            _local.flight.marks.secured = time.monotonic()
         except TimeoutError:
             raise ConnectTimeout(f"No TLS handshake with {self.host} in time") from None
         except ssl.SSLError as error:

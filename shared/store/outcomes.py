@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, update
 from shared import ids
 from shared.stages import Delay, Finish, Found, Outcome, Recheck, Release, Verdict, Work
 from shared.states import TaskKind, TaskState
-from shared.store import changes, delays, links, notes, validators
+from shared.store import attempts, changes, delays, holders, links, notes, validators
 from shared.store.ledger import Ledger
 from shared.store.tables import pages, tasks
 
@@ -24,12 +24,15 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     finishes = [o for o in live if isinstance(o, Finish)]
     finish_rows(ledger, [(o, rows[o.work.id]) for o in finishes])
     _recheck(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Recheck)])
-    put_back = delays.delay(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Delay)])
+    delayed = [(o, rows[o.work.id]) for o in live if isinstance(o, Delay)]
+    put_back = delays.delay(ledger, delayed)
     put_back |= delays.release(ledger, [o.work for o in live if isinstance(o, Release)])
     ended = _first_requests(live)
     seen = [(o, rows[o.work.id]) for o in ended]
     changed = changes.record(ledger, seen)
     validators.keep(ledger.conn, seen, ledger.now)
+    attempts.record(ledger.conn, [*seen, *delayed], ledger.now)
+    holders.keep(ledger.conn, ended)
     for o in live:
         if isinstance(o, Finish | Found) and o.origin:
             ledger.account(o.work.job.id).origin = o.origin

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, delete, select
 from shared import ids
 from shared.clock import SECOND
 from shared.states import JobState
-from shared.store import deliveries, idempotency, notes, schedule_runs, schedules, validators
+from shared.store import attempts, deliveries, holders, idempotency, notes, schedule_runs, schedules, validators
 from shared.store.analytics_tables import job_views
 from shared.store.engine import Store
 from shared.store.job_options import job_seeds
@@ -38,7 +38,8 @@ def apply(store: Store, now: int, days: int) -> int:
 
 def delete_job(store: Store, job_no: int) -> None:
     """Deletes an ended job with all that belongs to it; pages stay known to their domain."""
-    for some in (_delete_tasks, notes.forget_redirects):
+    beside = (notes.forget_redirects, attempts.forget_job, holders.forget_links, holders.forget_holders)
+    for some in (_delete_tasks, *beside):
         while store.write(lambda conn, some=some: some(conn, job_no)):  # type: ignore[misc]
             pass
     store.write(lambda conn: _delete_rest(conn, job_no))

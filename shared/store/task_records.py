@@ -80,7 +80,7 @@ _ENUMS: Mapping[str, Any] = {
 
 def of_rows(conn: Connection, rows: Sequence[Any], jobs: Mapping[int, Job]) -> list[TaskRecord]:
     """The records of task rows, in their order."""
-    sources = _source_urls(conn, {row.source_id for row in rows if row.source_id is not None}, jobs)
+    sources = urls(conn, {row.source_id for row in rows if row.source_id is not None}, jobs)
     return [_record(row, jobs[row.job_id], sources.get(row.source_id)) for row in rows]
 
 
@@ -92,8 +92,9 @@ def _record(row: Any, job: Job, source_url: str | None) -> TaskRecord:
     return TaskRecord(**values, job=job, origin=row.origin or job.origin, source_url=source_url)
 
 
-def _source_urls(conn: Connection, source_ids: set[int], jobs: Mapping[int, Job]) -> dict[int, str]:
-    if not source_ids:
+def urls(conn: Connection, task_ids: set[int], jobs: Mapping[int, Job]) -> dict[int, str]:
+    """The URLs of these tasks of these jobs, as far as there are such tasks."""
+    if not task_ids:
         return {}
-    query = select(tasks.c.id, tasks.c.job_id, tasks.c.origin, tasks.c.path).where(tasks.c.id.in_(sorted(source_ids)))
+    query = select(tasks.c.id, tasks.c.job_id, tasks.c.origin, tasks.c.path).where(tasks.c.id.in_(sorted(task_ids)))
     return {row.id: (row.origin or jobs[row.job_id].origin or "") + row.path for row in conn.execute(query)}

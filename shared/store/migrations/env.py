@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from shared.store import change_tables, note_tables, pause_tables  # noqa: F401  (their tables)
+from shared.store import attempt_tables, change_tables, note_tables, pause_tables  # noqa: F401  (their tables)
 from shared.store.tables import metadata
 
 context.configure(
