@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from shared import answers, scope, urls
 from shared.clock import SECOND, now_us
-from shared.stages import Delay, Fetched, Finish, JobWarning, NewLink, Outcome, PageFacts, Redirect, Work
+from shared.stages import Delay, Fetched, Finish, Outcome, PageFacts, Redirect, Work
 from shared.states import CacheStatus, JobMode, TaskState
 from workers import cache, observe, refusals, turns, validators, warming
 from workers.errors import Cancelled, FetchError, HostBusy, RedirectRefused, one_line

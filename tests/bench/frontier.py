@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared import ids
+from shared.answers import packed as packed_answer
 from shared.changes import Facts, Sighting, pack
 from shared.clock import now_us
 from shared.models import JobOptions
+from shared.packing import packed
 from shared.stages import Admission, Fetched, Finish, NewLink, PageFacts, Work
 from shared.states import CacheStatus, TaskState
 from shared.store import Store, step
@@ -17,6 +19,8 @@ from tests.crawls import LEASE, ORIGIN, Crawl
 
 #: new links on each page, until the job has as many as wanted
 _FANOUT = 3
+_ANSWER = packed_answer({"server": "nginx", "date": "Sun, 22 Nov 2026 17:00:00 GMT", "etag": '"683eae07-473a"'}, None)
+_TARGETS = packed("q", range(2**60, 2**60 + 55))
 _TEXT = b"What the page says, line by line.\n" * 8
 
 
@@ -72,12 +76,13 @@ class Frontier:
         return Finish(
             work,
             TaskState.COMPLETED,
-            Fetched(200, number % 400, 10_000 + number % 9_000, "text/html", CacheStatus.HIT),
+            Fetched(200, number % 400, 10_000 + number % 9_000, "text/html", CacheStatus.HIT, _ANSWER),
             links=tuple(self._links()),
             found=55,
             facts=PageFacts(f"Page {number}", f"{number:032x}"),
             sighting=sighting,
             documents=1,
+            targets=_TARGETS,
         )
 
     def _links(self) -> Iterator[NewLink]:
