@@ -33,8 +33,9 @@ class Running:
     job_id: str
     queue: str
     execution_id: str
+    #: monotonic
     started: float = field(default_factory=time.monotonic)
-    #: seconds since the epoch
+    #: the same in seconds since the epoch
     begun: float = field(default_factory=time.time)
     #: whether Redis was told of it in full
     told: bool = False
@@ -66,10 +67,10 @@ class Executions:
     def __len__(self) -> int:
         return len(self._running)
 
-    def add(self, running: Running) -> None:
-        """Counts an execution, from the moment its job is taken from the queue."""
+    def add(self, running: Iterable[Running]) -> None:
+        """Counts executions, from the moment their jobs are taken from the queue."""
         with self._lock:
-            self._running[running.execution_id] = running
+            self._running.update((r.execution_id, r) for r in running)
 
     def enter(self, running: Running) -> None:
         """Marks the calling thread as the one that runs it."""
@@ -82,9 +83,10 @@ class Executions:
 
     def leave(self, running: Running) -> None:
         """Ends it, when what became of it is on record."""
-        with self._left:
+        with self._lock:
             self._running.pop(running.execution_id, None)
-            self._left.notify_all()
+            if not self._running:
+                self._left.notify_all()
 
     def wait_until_idle(self, seconds: float, unless: Callable[[], bool] = lambda: False) -> bool:
         """Waits until nothing runs, at most so long, or until `unless`; whether nothing runs."""

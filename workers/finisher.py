@@ -1,6 +1,6 @@
 """Ends executions in Redis, many in one call: what RQ leaves behind a job, by `shared/lua/finish.lua`."""
 
-import base64
+import binascii
 import logging
 import threading
 import time
@@ -44,7 +44,7 @@ class Ending:
         """The ten arguments of finish.lua."""
         r = self.running
         compressed = zlib.compress(self.error.encode(errors="replace")) if self.error else b""
-        told = base64.b64encode(compressed) if self.error else _encoded(self.value)
+        told = binascii.b2a_base64(compressed, newline=False) if self.error else _encoded(self.value)
         seconds = f"{time.monotonic() - r.started:.6f}"
         return (self.verb, r.job_id, r.queue, r.execution_id, self.ttl, told, compressed, self.due, seconds, r.begun)
 
@@ -53,9 +53,9 @@ def _encoded(value: Any) -> bytes:
     if value is None:
         return b""
     try:
-        return base64.b64encode(OrjsonSerializer.dumps(value))
+        return binascii.b2a_base64(OrjsonSerializer.dumps(value), newline=False)
     except TypeError:
-        return base64.b64encode(OrjsonSerializer.dumps(UNSERIALIZABLE_RETURN_VALUE_PAYLOAD))
+        return binascii.b2a_base64(OrjsonSerializer.dumps(UNSERIALIZABLE_RETURN_VALUE_PAYLOAD), newline=False)
 
 
 class Finisher(threading.Thread):

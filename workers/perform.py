@@ -6,15 +6,16 @@ import traceback
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, cast
 
 import orjson
+from redis import Redis
 from rq import Worker
 from rq.executions import Execution
 from rq.job import _current_job
 from rq.timeouts import BaseDeathPenalty
-from rq.utils import as_text, import_attribute, now
+from rq.utils import import_attribute, now
 from werkzeug.local import LocalProxy
 
 from shared import logs, telemetry
@@ -37,15 +38,17 @@ from workers.runtime import Runtime
 log = logging.getLogger(__name__)
 
 #: hash fields whose meaning only RQ's own methods carry out
-_SPECIAL = (
-    b"success_callback_name",
-    b"failure_callback_name",
-    b"stopped_callback_name",
-    b"webhooks",
-    b"repeats_left",
-    b"retries_left",
-    b"rate_limit_key",
-    b"group_id",
+_SPECIAL = frozenset(
+    {
+        b"success_callback_name",
+        b"failure_callback_name",
+        b"stopped_callback_name",
+        b"webhooks",
+        b"repeats_left",
+        b"retries_left",
+        b"rate_limit_key",
+        b"group_id",
+    }
 )
 #: hash fields that a delivery brings along, in dequeue.lua's order
 FIELDS = (b"status", b"data", b"timeout", b"result_ttl", b"failure_ttl", b"dispatched", *_SPECIAL)
@@ -100,17 +103,19 @@ class Delivery:
     requeued: bool
 
     @classmethod
-    def from_reply(cls, job_id: bytes, queue: bytes, execution: bytes, values: list[bytes | None]) -> "Delivery":
-        """From one job of dequeue.lua's reply to `FIELDS`."""
+    def from_reply(
+        cls, started: float, begun: float, job_id: bytes, queue: bytes, execution: bytes, values: list[bytes | None]
+    ) -> "Delivery":
+        """From one job of dequeue.lua's reply to `FIELDS`; the moment, monotonic and since the epoch."""
         fields = {name: value for name, value in zip(FIELDS, values, strict=True) if value}
-        running = Running(as_text(job_id), as_text(queue), as_text(execution))
-        running.deadline = time.monotonic() + int(fields.get(b"timeout") or CrawlQueue.DEFAULT_TIMEOUT)
+        deadline = started + int(fields.get(b"timeout", CrawlQueue.DEFAULT_TIMEOUT))
+        running = Running(job_id.decode(), queue.decode(), execution.decode(), started, begun, deadline=deadline)
         return cls(running, fields, b"dispatched" not in fields)
 
     @property
     def is_special(self) -> bool:
         """Whether RQ's own methods must end it."""
-        return any(self.fields.get(name) for name in _SPECIAL)
+        return not _SPECIAL.isdisjoint(self.fields)
 
     @property
     def is_task(self) -> bool:
@@ -127,6 +132,23 @@ class Delivery:
 def _function(name: str) -> Callable[..., Any]:
     found: Callable[..., Any] = import_attribute(name)
     return found
+
+
+class _Restored:
+    """A delivery's RQ job, read from Redis when it is first asked for."""
+
+    __slots__ = ("_connection", "_delivery", "_job")
+
+    def __init__(self, connection: Redis, delivery: Delivery) -> None:
+        self._connection, self._delivery = connection, delivery
+        self._job: CrawlJob | None = None
+
+    def __call__(self) -> CrawlJob:
+        if self._job is None:
+            job = CrawlJob(self._delivery.running.job_id, connection=self._connection)
+            job.refresh()  # type: ignore[no-untyped-call]
+            self._job = job
+        return self._job
 
 
 class Performer:
@@ -246,16 +268,11 @@ class Performer:
     def _call(self, delivery: Delivery) -> Any:
         name, args, kwargs = delivery.call()
         # few jobs ask who they are, and to restore one costs as much as all the rest
-        token = _current_job.set(cast(CrawlJob, LocalProxy(cache(lambda: self._restored(delivery)))))
+        token = _current_job.set(cast(CrawlJob, LocalProxy(_Restored(self._worker.connection, delivery))))
         try:
             return _function(name)(*args, **kwargs)
         finally:
             _current_job.reset(token)
-
-    def _restored(self, delivery: Delivery) -> CrawlJob:
-        job = CrawlJob(delivery.running.job_id, connection=self._worker.connection)
-        job.refresh()  # type: ignore[no-untyped-call]
-        return job
 
     def _ending(self, running: Running, value: Any, fields: dict[bytes, bytes]) -> Ending:
         if isinstance(value, Later):
@@ -273,7 +290,7 @@ class Performer:
         queue = CrawlQueue(running.queue, connection=self._worker.connection)
         execution = Execution(running.execution_id, running.job_id, self._worker.connection, self._worker.name)
         try:
-            job = self._restored(delivery)
+            job = _Restored(self._worker.connection, delivery)()
             job.started_at = now()
             self._perform_job(job, queue, execution)
         finally:

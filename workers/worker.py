@@ -39,7 +39,7 @@ from workers.pool import Pool
 log = logging.getLogger(__name__)
 
 #: most jobs taken in one call
-_BATCH = 20
+_BATCH = 50
 #: seconds that an idle worker waits for a wake-up before it looks itself
 _IDLE = 1.0
 #: seconds that halted jobs have for their next step
@@ -129,20 +129,20 @@ class ConcurrentWorker(Worker):
             except QueueUnavailable as error:
                 log.warning("%s: waiting", error.message)
                 taken = []
+                self._pool.hurry()
                 time.sleep(_IDLE)
             ready = self._ready(taken)
-            for delivery in ready:
-                self._pool.submit(delivery)
+            self._pool.submit(ready)
             self._pool.give_back(free - len(ready))
             if not taken:
                 if burst and free and not len(self.running):
                     return
+                self._pool.hurry()
                 self._idle()
 
     def _ready(self, taken: list[Delivery]) -> list[Delivery]:
         """What is to be performed of what was taken."""
-        for delivery in taken:
-            self.running.add(delivery.running)
+        self.running.add(d.running for d in taken)
         try:
             return self._performer.admit(taken, unless=lambda: self._stop_requested)
         except Exception as error:  # boundary: the loop must outlive what it took
@@ -158,12 +158,13 @@ class ConcurrentWorker(Worker):
         if self._stop_requested or k <= 0:
             return []
         now = datetime.now(UTC)
-        args: list[str | float] = [RQ_KEY_PREFIX, self.name, utcformat(now), now.timestamp(), LEASE_SECONDS, k]
+        args: list[str | bytes | float] = [RQ_KEY_PREFIX, self.name, utcformat(now), now.timestamp(), LEASE_SECONDS, k]
         with redis_errors():
             taken = self._take_script(keys=self.queue_names(), args=[*args, *_execution_ids(k), *FIELDS])
         if taken:
             self._state = WorkerStatus.BUSY  # the script has told Redis
-        return [Delivery.from_reply(*reply) for reply in taken]
+        moment, begun = time.monotonic(), now.timestamp()
+        return [Delivery.from_reply(moment, begun, *reply) for reply in taken]
 
     def _perform(self, delivery: Delivery) -> None:
         try:

@@ -162,6 +162,17 @@ def test_jobs_run_side_by_side(default: CrawlQueue, working: ConcurrentWorker) -
     until(lambda: all(fetched(job).is_finished for job in jobs))
 
 
+def test_short_jobs_wait_behind_no_slow_ones(default: CrawlQueue, working: ConcurrentWorker) -> None:
+    short = [default.enqueue(f.add, n, 1) for n in range(100)]
+    until(lambda: fetched(short[-1]).is_finished)
+    slow, short = [], []
+    for n in range(7):  # one thread is left
+        slow.append(default.enqueue(f.wait_until_let_go))
+        short += [default.enqueue(f.add, n, 1) for _ in range(5)]
+    until(lambda: all(fetched(job).is_finished for job in short))
+    assert all(fetched(job).is_started for job in slow)
+
+
 def test_stock_readers_see_the_worker_and_its_jobs(default: CrawlQueue, working: ConcurrentWorker) -> None:
     job = default.enqueue(f.wait_until_let_go)
     f.STARTED.wait(5)
