@@ -37,8 +37,7 @@ lint: $(DEV) ## check style, format, types and what bandit finds
 	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(CODE)
 
 audit: $(DEV) ## look the locked packages up among known vulnerabilities; asks PyPI
-	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
-	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m tests.audit
 
 bench: $(DEV) ## measure beside others: make bench ARGS="crawl --rounds 1"
 	@$(BIN)/python -m tests.bench $(ARGS)
