@@ -5,9 +5,8 @@ Reading them from 100,000 rows takes some 150 ms, from the order's parts 5 ms.
 
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -49,12 +48,10 @@ def of_order(conn: Connection, order: Order) -> Looks | None:
     return looks if looks.hashes else None
 
 
-def packed(rows: Iterable[Any]) -> bytes:
-    """(URL hash, response time) of some tasks as a part of the order keeps them, little-endian."""
-    hashes, times = array("q"), array("i")
-    for url_hash, time in rows:
-        hashes.append(url_hash)
-        times.append(UNTIMED if time is None else time)
+def packed(url_hashes: Sequence[int], response_times: Sequence[int | None]) -> bytes:
+    """What a part of the order keeps of some tasks, little-endian."""
+    hashes = array("q", url_hashes)
+    times = array("i", [UNTIMED if time is None else time for time in response_times])
     if sys.byteorder == "big":
         hashes.byteswap()
         times.byteswap()

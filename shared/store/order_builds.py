@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Row, Select, and_, delete, exists, insert, no
 from shared.clock import SECOND, now_us
 from shared.states import JobState
 from shared.store.engine import Store
-from shared.store.order_writer import Build, GivenUp
+from shared.store.order_rows import GivenUp
+from shared.store.order_writer import Build
 from shared.store.orders import FIRST_SEQ, OrderState
 from shared.store.tables import job_state, jobs, order_lists, order_parts, task_orders
 

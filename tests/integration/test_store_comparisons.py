@@ -11,7 +11,7 @@ from shared import ids
 from shared.clock import now_us
 from shared.models import Job
 from shared.states import TaskState
-from shared.store import Store, comparisons, differences, order_builds, order_writer, orders
+from shared.store import Store, comparisons, differences, order_builds, order_rows, order_writer, orders
 from shared.store.change_tables import changes
 from shared.store.differences import Kind
 from shared.store.tables import tasks
@@ -27,6 +27,7 @@ SITE = st.dictionaries(st.integers(0, 12), PAGE, min_size=1)
 def _small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_builds, "MIN_TASKS", 1)
     monkeypatch.setattr(order_writer, "PART", 4)
+    monkeypatch.setattr(order_rows, "PART", 4)
 
 
 def job_of(store: Store, site: dict[int, Any]) -> Job:

@@ -14,6 +14,7 @@ from shared.store import (
     Store,
     jobs,
     order_builds,
+    order_rows,
     order_search,
     order_writer,
     orders,
@@ -34,8 +35,10 @@ def _small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_builds, "MIN_TASKS", 1)
     monkeypatch.setattr(order_search, "_AT_ONCE", 3)
     monkeypatch.setattr(order_search, "_SELDOM", 2)
-    for name, size in {"PART": 4, "SORTED_AT_ONCE": 5, "_PARTS_PER_WRITE": 2}.items():
-        monkeypatch.setattr(order_writer, name, size)
+    monkeypatch.setattr(order_writer, "_PARTS_PER_WRITE", 2)
+    monkeypatch.setattr(order_writer, "PART", 4)
+    monkeypatch.setattr(order_rows, "PART", 4)
+    monkeypatch.setattr(order_rows, "SORTED_AT_ONCE", 5)
 
 
 def crawled(store: Store) -> tuple[Crawl, list[int]]:

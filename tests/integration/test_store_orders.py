@@ -14,6 +14,7 @@ from shared.store import (
     bounds,
     exports,
     order_builds,
+    order_rows,
     order_search,
     order_writer,
     task_lists,
@@ -29,8 +30,10 @@ def _small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_search, "_AT_ONCE", 3)
     monkeypatch.setattr(order_search, "_SELDOM", 2)
     monkeypatch.setattr(order_search, "_CUT", 6)
-    for name, size in {"PART": 4, "SORTED_AT_ONCE": 5, "_PARTS_PER_WRITE": 2}.items():
-        monkeypatch.setattr(order_writer, name, size)
+    monkeypatch.setattr(order_writer, "_PARTS_PER_WRITE", 2)
+    monkeypatch.setattr(order_writer, "PART", 4)
+    monkeypatch.setattr(order_rows, "PART", 4)
+    monkeypatch.setattr(order_rows, "SORTED_AT_ONCE", 5)
 
 
 several = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
