@@ -130,8 +130,8 @@ class TaskQueue:
     def __init__(self, redis: Redis, completed_ttl: int = 600, failed_ttl: int = 7 * 86_400) -> None:
         self.redis = redis
         self._ttls = (completed_ttl, failed_ttl)
-        names = ("enqueue", "schedule", "remove", "reap")
-        self._enqueue, self._schedule, self._remove, self._reap = (script(redis, name) for name in names)
+        names = ("enqueue", "schedule", "remove", "reap", "start")
+        self._enqueue, self._schedule, self._remove, self._reap, self._start = (script(redis, n) for n in names)
 
     def enqueue(self, dispatches: Iterable[Dispatch], due: bool = False, taken_back: bool = False) -> int:
         """Puts tasks into their queues; those alive there already stay. The number enqueued.
@@ -165,6 +165,24 @@ class TaskQueue:
         due = -(-at // SECOND)
         for part in self._parts(dispatches, lambda _: due):
             self._call(self._schedule, [RQ_KEY_PREFIX, _iso_now(), *part])
+
+    def start(self, dispatches: Sequence[Dispatch], executions: Sequence[str], worker: str, lease: int) -> list[bool]:
+        """Tells of tasks that a worker starts itself, without a queue; False for each that it must not.
+
+        `lease`: seconds. One execution's id (32 hex digits) a task.
+        """
+        now = datetime.now(UTC)
+        fields = [value for d, run in zip(dispatches, executions, strict=True) for value in (*self._fields(d), run)]
+        with redis_errors():
+            told = self._start(args=[RQ_KEY_PREFIX, worker, utcformat(now), now.timestamp(), lease, *fields])
+        return [bool(code) for code in told]
+
+    def waiting(self, queues: Iterable[str]) -> int:
+        """How many jobs these queues hold."""
+        with redis_errors(), self.redis.pipeline(transaction=False) as pipe:
+            for name in queues:
+                pipe.llen(f"{RQ_KEY_PREFIX}:queue:{name}")
+            return sum(pipe.execute())
 
     def remove(self, dispatches: Iterable[Dispatch]) -> None:
         """Takes tasks out of Redis."""

@@ -18,6 +18,7 @@ from tests.waiting import until
 from workers import runtime
 from workers.executions import Executions
 from workers.heartbeat import Heartbeat
+from workers.successors import Successors
 from workers.worker import ConcurrentWorker
 
 SECRET_KEY = "a-secret-key-of-at-least-32-characters"
@@ -88,7 +89,12 @@ def crawls(
     patch.setattr(runtime, "_installed", ctx)
     executions = Executions()
     worker = ConcurrentWorker(
-        redis, threads=8, grace=5, heartbeat=Heartbeat(executions, ctx.store), executions=executions
+        redis,
+        threads=8,
+        grace=5,
+        heartbeat=Heartbeat(executions, ctx.store),
+        executions=executions,
+        successors=Successors(executions, ctx.committer, ctx.queue),
     )
     thread = threading.Thread(target=worker.work)
     thread.start()

@@ -32,11 +32,15 @@ class Crawl:
         )
 
     def run(
-        self, admissions: Iterable[int | Admission] = (), outcomes: Sequence[Outcome] = (), now: int | None = None
+        self,
+        admissions: Iterable[int | Admission] = (),
+        outcomes: Sequence[Outcome] = (),
+        now: int | None = None,
+        hands: int = 0,
     ) -> StepResult:
         """One step of the store."""
         asked = [a if isinstance(a, Admission) else Admission(a) for a in admissions]
-        return step.run(self.store, asked, outcomes, now or now_us(), LEASE)
+        return step.run(self.store, asked, outcomes, now or now_us(), LEASE, hands=hands)
 
     def admit(self, task_id: int, now: int | None = None) -> Work:
         """Starts a task that must be startable."""

@@ -20,6 +20,7 @@ from shared.supervisor import ChildSpec, Supervisor
 from workers import runtime
 from workers.executions import Executions
 from workers.heartbeat import Heartbeat
+from workers.successors import Successors
 from workers.worker import ConcurrentWorker
 
 log = logging.getLogger("workers")
@@ -82,6 +83,7 @@ def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
         failed_ttl=settings.failed_ttl,
         heartbeat=Heartbeat(executions, ctx.store),
         executions=executions,
+        successors=Successors(executions, ctx.committer, ctx.queue),
     )
     try:
         worker.work(burst=burst)

@@ -13,13 +13,13 @@ from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError, QueueUnavailable, StoreUnavailable
 from shared.measures import COMMIT_SECONDS, COMMITTED, Measures
 from shared.queue import TaskQueue
-from shared.stages import Admission, Outcome, Verdict, Work
+from shared.stages import Admission, Finish, Outcome, Verdict, Work
 from shared.store import Store, step
 from shared.store.step import StepResult
 
@@ -38,6 +38,19 @@ _LOOK = 0.5
 
 class Stopped(CrawlyardError):
     """The worker is stopping and takes nothing more."""
+
+
+class Taker(Protocol):
+    """Runs the tasks that a commit has started, in the threads of those that ended."""
+
+    def reserve(self, n: int) -> int:
+        """How many of `n` it takes."""
+
+    def start(self, works: Sequence[Work]) -> None:
+        """Runs these. Must not raise."""
+
+    def give_back(self, n: int) -> None:
+        """So many of those reserved do not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,11 @@ class Committer(threading.Thread):
         self._wake = threading.Condition()
         self._stopping = False
         self._rate, self._last, self._cost = 0.0, time.monotonic(), 0.0
+        self._taker: Taker | None = None
+
+    def hand_to(self, taker: Taker) -> None:
+        """From here on it is asked to take the tasks that follow those recorded."""
+        self._taker = taker
 
     def admit(self, admissions: Sequence[Admission], unless: Callable[[], bool] = lambda: False) -> list[Work | None]:
         """Asks to run tasks; None for each that is not to be run (cancelled, ended, running elsewhere).
@@ -158,15 +176,30 @@ class Committer(threading.Thread):
     def _commit(self, batch: Sequence[_Item]) -> None:
         admissions = [i for i in batch if isinstance(i.what, Admission)]
         outcomes = [i for i in batch if not isinstance(i.what, Admission)]
-        tried: list[int] = []
-        result = self._patiently(lambda: self._try(admissions, outcomes, tried))
+        result = self._handed(admissions, outcomes)
         self._dispatch(result)
         for item, work in zip(admissions, result.works, strict=True):
             item.done(work)
         for item, verdict in zip(outcomes, result.verdicts, strict=True):
             item.done(verdict)
 
-    def _try(self, admissions: Sequence[_Item], outcomes: Sequence[_Item], tried: list[int]) -> StepResult:
+    def _handed(self, admissions: Sequence[_Item], outcomes: Sequence[_Item]) -> StepResult:
+        """Commits, and hands over what was started."""
+        tried: list[int] = []
+        ended = sum(isinstance(i.what, Finish) for i in outcomes)
+        hands = self._taker.reserve(ended) if self._taker and ended else 0
+        started: Sequence[Work] = ()
+        try:
+            result = self._patiently(lambda: self._try(admissions, outcomes, tried, hands))
+            started = result.started
+        finally:
+            if self._taker:
+                self._taker.give_back(hands - len(started))
+        if self._taker and started:
+            self._taker.start(started)
+        return result
+
+    def _try(self, admissions: Sequence[_Item], outcomes: Sequence[_Item], tried: list[int], hands: int) -> StepResult:
         now, earlier = self._clock(), tuple(tried)
         tried.append(now)
         return step.run(
@@ -177,6 +210,7 @@ class Committer(threading.Thread):
             self._lease,
             self._crowded(),
             earlier,
+            hands,
         )
 
     def _patiently(self, commit: Callable[[], StepResult]) -> StepResult:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from shared.clock import SECOND, now_us
 from workers.errors import LeaseLost
 
 #: seconds that a lease ends earlier for its holder than for all others
@@ -20,6 +21,12 @@ _is_held: ContextVar[Callable[[], bool] | None] = ContextVar("is_held", default=
 def clock() -> float:
     """Seconds that pass while a process is stopped, and while its machine sleeps where the system counts that."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def held_until(since: int, lease: int) -> float:
+    """The moment of `clock` until which a task that was leased then is surely ours. Microseconds in, seconds out."""
+    age = max(0, now_us() - since)
+    return clock() + (lease - age) / SECOND - MARGIN
 
 
 @contextmanager

@@ -19,7 +19,6 @@ from rq.utils import import_attribute, now
 from werkzeug.local import LocalProxy
 
 from shared import logs, telemetry
-from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
 from shared.measures import BYTES, DELAYS, FETCH_SECONDS, TASK_SECONDS, TASKS, Measures
 from shared.queue import QUEUES, ROUTES
@@ -164,11 +163,9 @@ class Performer:
         if not tasks:
             return [d for d in deliveries if not d.is_task]
         works = runtime.current().committer.admit([a for _, a in tasks], unless)
-        now, at = leases.clock(), now_us()
         for (delivery, _), work in zip(tasks, works, strict=True):
             if work is not None:
-                age = max(0, at - work.held_since) / SECOND
-                delivery.running.held_until = now - age + LEASE / SECOND - leases.MARGIN
+                delivery.running.held_until = leases.held_until(work.held_since, LEASE)
             delivery.running.work = work
             if work is None:
                 self._end(Ending(delivery.running, "drop"))
@@ -196,7 +193,7 @@ class Performer:
 
     def _perform(self, delivery: Delivery, running: Running) -> None:
         if running.work is not None:
-            self._perform_task(delivery.call()[0], running, running.work)
+            self._perform_task(ROUTES[running.work.kind].function, running, running.work)
         elif delivery.is_special:
             self._perform_by_rq(delivery)
         else:

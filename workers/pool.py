@@ -40,7 +40,14 @@ class Pool(Generic[T]):
             if self._average < _SHORT and not self._wait(min(most, self._most // 2), _SHORT):
                 self._wake(len(self._items))
             self._wait(1, timeout)
-            n = min(most, self._free)
+            n = max(0, min(most, self._free))
+            self._free -= n
+            return n
+
+    def reserve_next(self, n: int) -> int:
+        """Takes the slots of `n` items that are about to end, or have; fewer where others have taken them."""
+        with self._lock:
+            n = 0 if self._closed else max(0, min(n, n + self._free))
             self._free -= n
             return n
 
@@ -51,14 +58,17 @@ class Pool(Generic[T]):
             if self._free >= self._wanted:
                 self._change.notify()
 
-    def submit(self, items: Sequence[T]) -> None:
-        """Runs items in threads, in slots that were reserved."""
+    def submit(self, items: Sequence[T]) -> bool:
+        """Runs items in threads, in slots that were reserved; False, and none is run, once it is closed."""
         with self._lock:
+            if self._closed:
+                return False
             self._items.extend(items)
             if self._average >= _SHORT:
                 self._wake(len(items))
             elif self._idle == len(self._threads) or time.monotonic() - self._begun > _SHORT:
                 self._wake(1)
+            return True
 
     def hurry(self) -> None:
         """Nothing that was submitted waits any longer for short ones to end."""

@@ -35,6 +35,7 @@ from workers.finisher import Finisher
 from workers.heartbeat import LEASE_SECONDS, Heartbeat
 from workers.perform import FIELDS, Delivery, Performer, UnsignalledDeathPenalty
 from workers.pool import Pool
+from workers.successors import Successors, execution_ids
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +45,6 @@ _BATCH = 50
 _IDLE = 1.0
 #: seconds that halted jobs have for their next step
 _LAST_STEP = 3.0
-
-
-def _execution_ids(k: int) -> list[str]:
-    """As many random ids, 32 hex digits each, from one look at the system's randomness."""
-    digits = os.urandom(16 * k).hex()
-    return [digits[i : i + 32] for i in range(0, len(digits), 32)]
 
 
 class ConcurrentWorker(Worker):
@@ -69,6 +64,7 @@ class ConcurrentWorker(Worker):
         failed_ttl: int = 7 * 86_400,
         heartbeat: Heartbeat | None = None,
         executions: Executions | None = None,
+        successors: Successors | None = None,
     ) -> None:
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         made = [CrawlQueue(q, connection=redis) for q in queues]
@@ -87,6 +83,7 @@ class ConcurrentWorker(Worker):
         self.finisher = Finisher(redis, name, self._enqueue_dependents)
         self._performer = Performer(self, self.running, self.finisher, failed_ttl)
         self._heartbeat = heartbeat or Heartbeat(self.running)
+        self._successors = successors
 
     def _set_connection(self, connection: Redis) -> Redis:
         # RQ would allow a command minutes to hang; nothing here blocks for longer than a second
@@ -100,6 +97,8 @@ class ConcurrentWorker(Worker):
         self._begin()
         self.finisher.start()
         self._heartbeat.begin(self)
+        if self._successors is not None:
+            self._successors.begin(self.name, self.queue_names(), self._pool)
         try:
             self._run_loop(burst)
         finally:
@@ -123,9 +122,10 @@ class ConcurrentWorker(Worker):
 
     def _run_loop(self, burst: bool) -> None:
         while not self._stop_requested:
-            free = self._pool.reserve(_BATCH, _IDLE)
+            free = self._reserve()
             try:
                 taken = self._take(free)
+                self._note(len(taken) < free)
             except QueueUnavailable as error:
                 log.warning("%s: waiting", error.message)
                 taken = []
@@ -139,6 +139,19 @@ class ConcurrentWorker(Worker):
                     return
                 self._pool.hurry()
                 self._idle()
+
+    def _reserve(self) -> int:
+        """Free threads; where there are none, those that come free while we look."""
+        free = self._pool.reserve(_BATCH, 0.0)
+        if free:
+            return free
+        self._note(False)
+        return self._pool.reserve(_BATCH, _IDLE)
+
+    def _note(self, is_empty: bool) -> None:
+        """Whether the queues had less than we could take: then tasks that end are followed by their jobs' next ones."""
+        if self._successors is not None:
+            self._successors.look(is_empty)
 
     def _ready(self, taken: list[Delivery]) -> list[Delivery]:
         """What is to be performed of what was taken."""
@@ -160,7 +173,7 @@ class ConcurrentWorker(Worker):
         now = datetime.now(UTC)
         args: list[str | bytes | float] = [RQ_KEY_PREFIX, self.name, utcformat(now), now.timestamp(), LEASE_SECONDS, k]
         with redis_errors():
-            taken = self._take_script(keys=self.queue_names(), args=[*args, *_execution_ids(k), *FIELDS])
+            taken = self._take_script(keys=self.queue_names(), args=[*args, *execution_ids(k), *FIELDS])
         if taken:
             self._state = WorkerStatus.BUSY  # the script has told Redis
         moment, begun = time.monotonic(), now.timestamp()
@@ -203,6 +216,8 @@ class ConcurrentWorker(Worker):
 
     def _drain(self) -> None:
         """Lets running jobs end within the grace, then stops the rest at their next step, to be put back."""
+        if self._successors is not None:
+            self._successors.end()
         self._pool.close()
         self.running.wait_until_idle(self._grace, unless=lambda: self._forced)
         self.running.halt_all()

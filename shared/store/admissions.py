@@ -29,6 +29,18 @@ _START = (
         next_attempt_at=None,
     )
 )
+#: without having been in the queue
+_HAND_OVER = _START.values(queued_at=bindparam("now"))
+
+
+def start(ledger: Ledger, owners: dict[int, Job], until: int) -> list[Work]:
+    """Starts what the ledger has claimed for the caller, held until a moment; `owners` are the jobs by number."""
+    if not ledger.handed:
+        return []
+    rows = ledger.handed
+    ledger.conn.execute(_HAND_OVER, {"ids": sorted(row.id for row in rows), "now": ledger.now, "until": until})
+    watched = _watched(ledger, rows, owners)
+    return [_work(ledger, row, owners[row.job_id], False, watched) for row in rows]
 
 
 def admit(

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select, update
 
+from shared import ids
 from shared.stages import Dispatch, Finish
 from shared.states import ACTIVE_JOB, JobState, TaskKind, TaskState
 from shared.store import counters, events, levels, notes
@@ -22,7 +23,7 @@ _LOCK = (
 #: a process from before `max_depth` leaves it out
 _DEPTH = func.coalesce(tasks.c.depth, 0).label("depth")
 _CLAIMABLE = (
-    select(tasks.c.id, tasks.c.kind, _DEPTH)
+    select(*(c for c in tasks.c if c.name != "depth"), _DEPTH)
     .where(tasks.c.job_id == bindparam("job"), IS_PENDING)
     .order_by(tasks.c.priority.desc(), tasks.c.id)
     .limit(bindparam("k"))
@@ -42,6 +43,8 @@ _CLAIMABLE_ELSEWHERE = (
     .order_by(_AHEAD.c.priority.desc(), _AHEAD.c.id)
     .limit(bindparam("k"))
 )
+#: every eighth page goes through the queue all the same, so that workers which have less to do get their share
+_SHARED = 8
 _CLAIM = update(tasks).where(among(tasks.c.id, "ids")).values(state=TaskState.QUEUED, queued_at=bindparam("now"))
 #: what waits of a paused job: delayed, and due as soon as the job goes on
 _PARK = (
@@ -78,11 +81,14 @@ class Account:
     known_origin: str | None = None
     origin: str | None = None
     was_reopened: bool = False
+    #: pages that ended in this transaction
+    freed: int = 0
 
     def ended(self, counts_as_page: bool) -> None:
         """A page task left its slot for good; one that was skipped gives its place under max_pages back."""
         self.n_open -= 1
         self.n_inflight -= 1
+        self.freed += 1
         self.n_pages -= 0 if counts_as_page else 1
 
     def reopened(self) -> None:
@@ -124,9 +130,13 @@ class Account:
 class Ledger:
     """Opens accounts on first use, closes them all at the end of the transaction."""
 
-    def __init__(self, conn: Connection, now: int, crowded: frozenset[str] = frozenset()) -> None:
+    def __init__(self, conn: Connection, now: int, crowded: frozenset[str] = frozenset(), hands: int = 0) -> None:
+        """`hands`: how many of the next tasks the caller starts itself, each in the place of one that ended."""
         self.conn = conn
         self.now = now
+        self._hands = hands
+        #: claimed, for the caller to start
+        self.handed: list[Any] = []
         self._crowded = [f"{scheme}://{host}" for host in sorted(crowded) for scheme in ("http", "https")]
         self._accounts: dict[int, Account] = {}
 
@@ -172,10 +182,19 @@ class Ledger:
         found: Sequence[Any] = self.conn.execute(claimable, {"job": account.job_id, **values}).all()
         if account.by_levels:
             found = levels.claimable(self.conn, account.job_id, bool(account.discovering), found)
-        if found:
-            self.conn.execute(_CLAIM, {"ids": [row.id for row in found], "now": self.now})
-            account.n_inflight += len(found)
-        return [Dispatch(row.id, TaskKind(row.kind), account.job_ms) for row in found]
+        account.n_inflight += len(found)
+        handed = self._hand(account, found) if claimable is _CLAIMABLE else set()
+        queued = [row for row in found if row.id not in handed]
+        if queued:
+            self.conn.execute(_CLAIM, {"ids": [row.id for row in queued], "now": self.now})
+        return [Dispatch(row.id, TaskKind(row.kind), account.job_ms) for row in queued]
+
+    def _hand(self, account: Account, found: Sequence[Any]) -> set[int]:
+        """Which of the tasks found the caller starts."""
+        most = min(self._hands - len(self.handed), account.freed)
+        mine = [row for row in found if ids.seq_of(row.id) % _SHARED][: max(0, most)]
+        self.handed += mine
+        return {row.id for row in mine}
 
     def _settle(self, account: Account) -> None:
         values: dict[str, Any] = {"origin": account.origin} if account.origin else {}

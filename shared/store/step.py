@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 
 from shared.stages import Admission, Dispatch, Outcome, Verdict, Work
-from shared.store.admissions import admit
+from shared.store.admissions import admit, start
 from shared.store.among import among
 from shared.store.engine import Store
 from shared.store.ledger import Ledger
@@ -32,6 +32,8 @@ class StepResult:
     verdicts: list[Verdict] = field(default_factory=list)
     #: tasks to enqueue now
     dispatches: list[Dispatch] = field(default_factory=list)
+    #: tasks started for the caller, who has said that it has hands free
+    started: list[Work] = field(default_factory=list)
 
 
 def run(
@@ -42,8 +44,11 @@ def run(
     lease: int,
     crowded: frozenset[str] = frozenset(),
     tried: Collection[int] = (),
+    hands: int = 0,
 ) -> StepResult:
     """Commits a batch. Times in microseconds; lease is how long an admitted task is held without renewal.
+
+    With `hands` free a caller is given up to as many tasks, started already, in the places of pages that ended.
 
     `tried` are the `now` of earlier tries of this batch: one of them may have been committed, its answer lost.
 
@@ -52,7 +57,7 @@ def run(
     Raises StoreUnavailable; then nothing of the batch is recorded and it can be repeated as it is.
     """
     held = frozenset(moment + lease for moment in tried)
-    return store.write(lambda conn: _step(Ledger(conn, now, crowded), admissions, outcomes, lease, held))
+    return store.write(lambda conn: _step(Ledger(conn, now, crowded, hands), admissions, outcomes, lease, held))
 
 
 def _step(
@@ -62,4 +67,6 @@ def _step(
     rows = {row.id: row for row in ledger.conn.execute(_LOCK, {"ids": sorted(wanted)})}
     verdicts = record(ledger, rows, outcomes)
     works = admit(ledger, rows, admissions, ledger.now + lease, held)
-    return StepResult(works, verdicts, ledger.close())
+    dispatches = ledger.close()
+    started = start(ledger, {o.work.job.id: o.work.job for o in outcomes}, ledger.now + lease)
+    return StepResult(works, verdicts, dispatches, started)
