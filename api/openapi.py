@@ -42,6 +42,7 @@ _SECURITY = {
 }
 _IDS = {
     "job_id": "Id of a crawl job: a UUID or its 32 hex digits",
+    "task_id": "Id of a task of the job: a UUID or its 32 hex digits",
     "task_hash": "Id of a page or of a task: 32 hex digits or a UUID",
     "id": "A UUID or its 32 hex digits",
     "delivery_id": "Id of a delivery: a UUID or its 32 hex digits",

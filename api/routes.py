@@ -19,6 +19,7 @@ from api import (
     queue_jobs,
     queues,
     schedules,
+    task_details,
     task_hash,
     tasks,
     webhooks,
@@ -46,6 +47,7 @@ from api.schemas.queue_jobs import (
     WorkerList,
 )
 from api.schemas.schedules import ChangeSchedule, CreateSchedule, ListSchedules, ScheduleResult
+from api.schemas.task_details import TaskDetails
 from api.schemas.task_hash import RunTasks, RunTasksQuery, TaskDefinition
 from api.schemas.tasks import Export, ExportQuery, ListTasks, TaskList
 from api.schemas.webhooks import (
@@ -132,6 +134,13 @@ ROUTES: tuple[Route, ...] = (
     _post("/v1/jobs/<job_id>/pause", jobs.pause_job, NoBody, JobResult, "Pause a crawl job"),
     _post("/v1/jobs/<job_id>/resume", jobs.resume_job, NoBody, JobResult, "Let a paused crawl job go on"),
     _get("/v1/jobs/<job_id>/tasks", tasks.list_tasks, TaskList, "List the tasks of a job", given=ListTasks),
+    _get(
+        "/v1/jobs/<job_id>/tasks/<task_id>",
+        task_details.get_task_details,
+        TaskDetails,
+        "Get a task of a job with its attempts",
+        etag=True,
+    ),
     _get("/v1/jobs/<job_id>/export", export.export_tasks, Export, "Export tasks", given=ExportQuery, also=_EXPORTS),
     _get(
         "/v1/jobs/<job_id>/compare",

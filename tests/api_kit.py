@@ -117,7 +117,7 @@ class Api:
         """Runs one page task of a job."""
         finish = {
             name: values.pop(name)
-            for name in ("error", "links", "facts", "found", "sighting", "redirects")
+            for name in ("error", "links", "facts", "found", "sighting", "redirects", "targets")
             if name in values
         }
         fetched = Fetched(**({"status_code": 200, "response_time": 100, "bytes": 1000} | values))

@@ -46,6 +46,18 @@ def _now(answer: Answer) -> list[str]:
     return [f"{answer['id']} is {'paused' if answer.get('paused_at') else answer['status']}"]
 
 
+def _details(answer: Answer) -> list[str]:
+    lines = facts(answer["task"])
+    for no, attempt in enumerate(answer["attempts"], 1):
+        headers = {header["name"]: header["value"] for header in attempt["headers"]}
+        lines += ["", f"attempt {no}", *facts(attempt | {"headers": headers})]
+    hops = [f"{hop['status_code']} to {hop['url']}" for hop in answer["redirects"]]
+    held = answer["linked_from"] or {"total": 0, "urls": []}
+    for title, rows in (("redirects", hops), (f"linked from {held['total']} pages", held["urls"])):
+        lines += ["", title, *rows] if rows else []
+    return lines
+
+
 add_verbs(
     jobs_command,
     Verb(
@@ -77,6 +89,12 @@ add_verbs(
             *paging(50, 200),
             _OFFSET,
         ),
+    ),
+    Verb(
+        "task",
+        "GET /v1/jobs/<job_id>/tasks/<task_id>",
+        "Show a page of a crawl: its attempts with headers and phases, its redirects, who links to it.",
+        _details,
     ),
     Verb("pause", "POST /v1/jobs/<job_id>/pause", "Fetch no more pages of a crawl.", _now),
     Verb("resume", "POST /v1/jobs/<job_id>/resume", "Let a paused crawl go on.", _now),

@@ -1,5 +1,6 @@
 """`/jobs/{id}`: a crawl, its tasks, broken links and slow pages."""
 
+from collections.abc import Callable
 from itertools import islice
 from typing import Any, cast
 
@@ -14,13 +15,16 @@ from api.dashboard.pace import pace
 from api.inputs import read_query
 from api.schemas.common import NoBody, NoQuery
 from api.schemas.tasks import ExportQuery, ListTasks, Summary, TaskList, TaskResult
+from shared import ids
 from shared.errors import Invalid
-from shared.store import exports, progress
+from shared.store import exports, holders, progress
 from shared.store.counters import SLOW_MS
 from shared.store.exports import ExportType
 
 #: slow pages that are shown; the export has all
 MOST_SLOW = 500
+#: pages shown that link to a broken one; its own page has more
+MOST_HOLDERS = 10
 
 
 def show_tasks(call: Call) -> ResponseReturnValue:
@@ -30,13 +34,24 @@ def show_tasks(call: Call) -> ResponseReturnValue:
 
 def show_broken(call: Call) -> ResponseReturnValue:
     """Failed tasks, with the page that led to each."""
-    return urls.without_empty() or _list(call, "broken", {"status": "failed"})
+    return urls.without_empty() or _list(call, "broken", {"status": "failed"}, _held)
 
 
-def _list(call: Call, tab: str, fixed: dict[str, Any]) -> tuple[str, int]:
+def _held(call: Call, found: TaskList) -> dict[str, Any]:
+    """By task, who links to it; known once the crawl has ended."""
+    job = lookup.job(call, call.path["job_id"])
+    numbers = {body.body: task.id for task in found.tasks if (body := ids.decode(task.id)) is not None}
+    known = holders.of_tasks(call.store, job, list(numbers), MOST_HOLDERS)
+    return {"held": {numbers[number]: held for number, held in known.items()}}
+
+
+def _list(
+    call: Call, tab: str, fixed: dict[str, Any], more: Callable[[Call, TaskList], dict[str, Any]] = lambda *_: {}
+) -> tuple[str, int]:
     which, errors = _which()
     found = cast(TaskList, tasks.list_tasks(call, which.model_copy(update=fixed)).body)
-    page = _page(call, tab, found.summary, found=found, which=which, errors=errors, **_sorting(which))
+    values = _sorting(which) | more(call, found)
+    page = _page(call, tab, found.summary, found=found, which=which, errors=errors, **values)
     return page, 400 if errors else 200
 
 

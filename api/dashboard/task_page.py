@@ -3,27 +3,31 @@
 from flask import redirect, render_template
 from flask.typing import ResponseReturnValue
 
-from api import lookup, tasks
+from api import lookup, task_details
 from api.context import Call
 from shared import jobs as cases
 from shared.clock import SECOND
 from shared.errors import NotFound
 from shared.states import TaskState
-from shared.store import notes
+from shared.store import attempts
 from shared.store.task_records import TaskRecord
 
 
 def show(call: Call) -> ResponseReturnValue:
     """What is known of the task."""
-    record = _record(call)
+    record = task_details.record(call)
+    kept = task_details.details(call, record)
     return render_template(
         "task.html",
-        task=tasks.task_result(record),
+        task=kept.task,
         record=record,
         job_id=record.job.uid,
         domain=record.job.domain.host,
         title=_title(call, record),
-        redirects=notes.redirects_of(call.store, record.id),
+        redirects=kept.redirects,
+        attempts=kept.attempts,
+        linked_from=kept.linked_from,
+        most_attempts=attempts.KEPT,
         took=_took(record),
         is_failed=record.state is TaskState.FAILED,
     )
@@ -31,17 +35,9 @@ def show(call: Call) -> ResponseReturnValue:
 
 def retry(call: Call) -> ResponseReturnValue:
     """Runs a failed task again."""
-    record = _record(call)
+    record = task_details.record(call)
     cases.retry_task(call.store, call.queue, call.organisation_id, record.id)
     return redirect(f"/jobs/{record.job.uid}/tasks/{record.uid}", 303)
-
-
-def _record(call: Call) -> TaskRecord:
-    job = lookup.job(call, call.path["job_id"])
-    record = lookup.task(call, call.path["task_id"])
-    if record.job.id != job.id:
-        raise NotFound("Task not found")
-    return record
 
 
 def _took(record: TaskRecord) -> float | None:

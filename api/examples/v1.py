@@ -151,6 +151,23 @@ _TASK_LIST = {
     "pagination": {"limit": 50, "offset": 0, "total": 2, "has_next": True, "has_prev": False},
     "summary": _SUMMARY,
 }
+_DETAILS = {
+    "task": _BROKEN_TASK,
+    "attempts": [
+        {
+            "outcome": "failed",
+            "started_at": STARTED,
+            "ended_at": ENDED,
+            "status_code": 404,
+            "response_time": 87,
+            "error": "HTTP 404",
+            "phases": {"dns": 2.1, "connect": 11.4, "tls": 23.9, "first_byte": 48.0, "download": 1.2},
+            "headers": [{"name": "server", "value": "nginx"}, {"name": "set-cookie", "value": "(not kept)"}],
+        }
+    ],
+    "redirects": [{"status_code": 301, "url": "https://example.com/old"}],
+    "linked_from": {"total": 2, "urls": ["https://example.com/", "https://example.com/about"]},
+}
 #: by operation id
 ANSWERS: Mapping[str, Any] = {
     "create_job": _CRAWL | {"status": "created", "started_at": None, "progress": _NO_PROGRESS, "stats": _NO_STATS},
@@ -161,6 +178,7 @@ ANSWERS: Mapping[str, Any] = {
     "pause_job": _PAUSED,
     "resume_job": _CRAWL | {"progress": _PROGRESS, "stats": _STATS},
     "list_tasks": _TASK_LIST,
+    "get_task_details": _DETAILS,
     "export_tasks": _EXPORT,
     "get_task": _TASK_DEFINITION,
     "list_run_tasks": {"total_results": 1, "data": [_RUN_TASK]} | _RUN_PAGE,

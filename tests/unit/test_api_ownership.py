@@ -35,6 +35,7 @@ def ids_of(api: Api) -> dict[str, str]:
         "/api/webhooks": hook,
         "<delivery_id>": api.post(f"/api/webhooks/{hook}/test", {}, 202)["data"]["id"],
         "/v1/jobs": uid,
+        "<task_id>": task,
         "/v1/tasks": queue_job["pageId"],
         "/api/jobs": task,
         "/api/domains": queue_job["domainId"],
