@@ -4,16 +4,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, func, select
 
 from shared import ids
 from shared.changes import ChangeType, unpack
 from shared.errors import NotFound
+from shared.store.bounds import bounded
 from shared.store.change_tables import changes
 from shared.store.engine import Store
 from shared.store.tables import domains, pages
 
 _C = changes.c
+#: a count may take so long
+_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,19 @@ def _joined(columns: list[Any]) -> Select[Any]:
 
 
 def page(store: Store, which: ChangeFilter, limit: int, offset: int) -> tuple[list[Change], int]:
-    """Changes, newest first, and how many there are."""
+    """Changes, newest first, and how many there are. Raises StoreUnavailable when it takes too long to count them."""
     wanted = _condition(which)
     query = _joined(_LISTED).where(wanted).order_by(_C.id.desc()).limit(limit).offset(offset)
-    with store.snapshot() as conn:
-        total = conn.execute(select(func.count()).select_from(changes).where(wanted)).scalar_one()
-        return [_change(row) for row in conn.execute(query)], total
+    with store.snapshot() as conn, bounded(conn, _SECONDS, "There are too many changes to count: ask for fewer"):
+        found = [_change(row) for row in conn.execute(query)]
+        if len(found) < limit and (found or not offset):
+            # the end of the list says how many there are
+            return found, offset + len(found)
+        return found, _count(conn, wanted)
+
+
+def _count(conn: Connection, wanted: Any) -> int:
+    return int(conn.execute(select(func.count()).select_from(changes).where(wanted)).scalar_one())
 
 
 def get(store: Store, organisation_id: int, uid: str) -> Change:

@@ -1,8 +1,9 @@
 """Deleting old snapshots, texts that none of them has any more, and old changes."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, exists, select, tuple_
+from sqlalchemy import Connection, Row, Table, and_, delete, exists, select, tuple_
 
 from shared.clock import SECOND
 from shared.store.change_tables import change_settings, changes, snapshot_texts, snapshots
@@ -10,8 +11,6 @@ from shared.store.engine import Store
 
 DAY = 86_400 * SECOND
 _CHUNK = 2000
-#: texts a run
-_MOST_TEXTS = 50_000
 #: a text that was written or used so lately is left alone: its snapshot may be on its way
 _FRESH = DAY
 
@@ -38,14 +37,24 @@ def _delete(store: Store, table: Table, condition: Any) -> int:
 
 
 def delete_texts(store: Store, now: int) -> int:
-    """Deletes texts that no snapshot has, a day after their last use; how many. Looks at all texts once."""
+    """Deletes texts that no snapshot has, a day after their last use; how many. Looks at all once, a few a read."""
+    before, deleted, after = now - _FRESH, 0, (0, b"")
+    while looked := _texts_after(store, after, before):
+        keys = [(row.domain_id, row.hash) for row in looked if row.is_unused]
+        deleted += _delete_chunk(store, keys, before) if keys else 0
+        after = (looked[-1].domain_id, looked[-1].hash)
+    return deleted
+
+
+def _texts_after(store: Store, after: tuple[int, bytes], before: int) -> Sequence[Row[Any]]:
+    """The next texts in the order of their keys, and whether no snapshot has one."""
     t, s = snapshot_texts.c, snapshots.c
-    before = now - _FRESH
     used = exists().where(s.domain_id == t.domain_id, s.text_hash == t.hash)
-    unused = select(t.domain_id, t.hash).where(t.used_at < before, ~used).limit(_MOST_TEXTS)
+    unused = and_(t.used_at < before, ~used).label("is_unused")
+    key = tuple_(t.domain_id, t.hash)
     with store.read() as conn:
-        keys = sorted((row.domain_id, row.hash) for row in conn.execute(unused))
-    return sum(_delete_chunk(store, keys[i : i + _CHUNK], before) for i in range(0, len(keys), _CHUNK))
+        query = select(t.domain_id, t.hash, unused).where(key > tuple_(*after)).order_by(t.domain_id, t.hash)
+        return conn.execute(query.limit(_CHUNK)).all()
 
 
 def _delete_chunk(store: Store, keys: list[tuple[int, bytes]], before: int) -> int:

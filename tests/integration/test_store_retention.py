@@ -1,11 +1,13 @@
 """Deleting what is old."""
 
+import pytest
 from sqlalchemy import func, insert, select
 
 from shared.clock import SECOND, now_us
 from shared.models import JobOptions
 from shared.states import JobState
-from shared.store import Store, counters, jobs, retention
+from shared.store import Store, change_retention, counters, jobs, retention
+from shared.store.change_tables import snapshot_texts
 from shared.store.tables import idempotency, metadata
 from tests.crawls import Crawl, numbered
 
@@ -53,3 +55,16 @@ def test_idempotency_keys_go_after_a_day(store: Store) -> None:
         store.write(lambda conn, values=values: conn.execute(insert(idempotency).values(values)))
     retention.apply(store, now_us(), 0)
     assert rows(store, "idempotency") == {"idempotency": 1}
+
+
+def test_unused_texts_are_looked_for_a_few_a_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(change_retention, "_CHUNK", 2)
+    texts = [
+        {"domain_id": domain, "hash": bytes([n]), "size": 1, "used_at": (n % 3) * DAY, "data": b""}
+        for domain in (1, 2)
+        for n in range(9)
+    ]
+    store.write(lambda conn: conn.execute(insert(snapshot_texts), texts))
+    # of each domain three were used within the day before
+    assert change_retention.delete_texts(store, 3 * DAY) == 12
+    assert rows(store, "snapshot_texts") == {"snapshot_texts": 6}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 from sqlalchemy import func, select
@@ -9,7 +10,8 @@ from sqlalchemy import func, select
 from api.examples.webhooks import EVENTS
 from shared.clock import now_us
 from shared.states import TaskState
-from shared.store import change_retention, domain_admin, domains
+from shared.store import change_lists, change_retention, domain_admin, domains
+from shared.store.change_lists import ChangeFilter
 from shared.store.change_tables import change_settings, changes, snapshot_texts, snapshots
 from tests.api_kit import Api
 
@@ -220,6 +222,27 @@ def test_what_is_old_goes_but_the_newest_snapshot(api: Api) -> None:
     assert (count(api, snapshots), count(api, snapshot_texts), count(api, changes)) == (1, 1, 0)
     crawl(api, "text 2")
     assert count(api, changes) == 0
+
+
+def test_texts_are_looked_at_a_few_a_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(change_retention, "_CHUNK", 2)
+    for n in range(7):
+        crawl(api, f"text {n}")
+    assert change_retention.apply(api.store, LATER, 90, 0) == 6
+    assert change_retention.delete_texts(api.store, LATER) == 6
+    assert (count(api, snapshots), count(api, snapshot_texts)) == (1, 1)
+
+
+@pytest.mark.parametrize(("limit", "offset", "counts"), [(5, 0, 0), (3, 0, 1), (2, 2, 0), (2, 4, 1), (3, 3, 1)])
+def test_changes_are_counted_only_where_the_page_does_not_tell(
+    api: Api, monkeypatch: pytest.MonkeyPatch, limit: int, offset: int, counts: int
+) -> None:
+    for n in range(4):
+        crawl(api, f"text {n}")
+    asked = mock.Mock(wraps=change_lists._count)
+    monkeypatch.setattr(change_lists, "_count", asked)
+    found, total = change_lists.page(api.store, ChangeFilter(1), limit, offset)
+    assert (len(found), total, asked.call_count) == (max(0, min(limit, 3 - offset)), 3, counts)
 
 
 def test_a_domain_takes_its_history_with_it(api: Api) -> None:
