@@ -48,6 +48,16 @@ def test_it_works(fetcher: Fetcher) -> None:
         assert site.requests[0].headers["host"] == site.host
 
 
+def test_the_phases_of_a_request_are_measured(fetcher: Fetcher) -> None:
+    with Site({"/": html("Hello")}, delay=0.05) as site:
+        first, again = fetcher.get(site.url()).phases, fetcher.get(site.url()).phases
+        assert first is not None
+        assert again is not None
+        assert None not in (first.dns, first.connect)
+        assert (first.tls, again.dns, again.connect, again.tls) == (None, None, None, None)
+        assert min(first.first_byte, again.first_byte) >= 50
+
+
 def test_an_error_status_is_a_response(fetcher: Fetcher) -> None:
     with Site({"/": html("no", status=503, headers={"Retry-After": "7"})}) as site:
         response = fetcher.get(site.url())
