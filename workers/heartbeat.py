@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 10
 _RENEW_EVERY = 3.0
 _LOOK_EVERY = 0.5
+#: that all threads have together for their ends
+_END_SECONDS = 2.0
 
 
 class Heartbeat:
@@ -50,10 +52,11 @@ class Heartbeat:
             self._threads.append(thread)
 
     def end(self) -> None:
-        """Stops the threads."""
+        """Stops the threads. They are daemons: one that waits for a service must not use up the time SIGTERM leaves."""
         self._ended.set()
+        deadline = time.monotonic() + _END_SECONDS
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _repeat(self, step: Callable[[], None], every: float) -> None:
         while not self._ended.wait(every):

@@ -15,6 +15,8 @@ from tests.soak.services import Postgres, RedisServer, hold_write_lock, send
 
 #: after one of these a worker may have lost its lease without being dead
 OUTAGES = frozenset({"stop", "pg restart", "sqlite lock", "disk full"})
+#: seconds of quiet around the kill that recovery is measured by: before it pages are fetched, after it again
+_BEFORE, _AFTER = 6.0, 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Target:
     #: names of the faults to pick from; empty: all
     only: frozenset[str] = frozenset()
     every: tuple[float, ...] = (2.0, 6.0)
+    #: begins with a kill and nothing else, to measure how soon its pages are fetched again
+    calmly: bool = False
 
 
 class Faults:
@@ -98,12 +102,17 @@ class Faults:
             helper.join()
 
     def _run(self) -> None:
+        if self._t.calmly and not self._ended.wait(_BEFORE):
+            self._inject("kill worker")
+            self._ended.wait(_AFTER)
         while not self._ended.wait(self._rng.uniform(*self._t.every)):
-            name = self._rng.choice(self._names)
-            try:
-                self._actions[name]()
-            except Exception as error:  # boundary: a service that is down cannot be broken twice
-                print(f"  fault {name} was not possible: {error}", flush=True)
+            self._inject(self._rng.choice(self._names))
+
+    def _inject(self, name: str) -> None:
+        try:
+            self._actions[name]()
+        except Exception as error:  # boundary: a service that is down cannot be broken twice
+            print(f"  fault {name} was not possible: {error}", flush=True)
 
     # -- each of them --------------------------------------------------------------
 

@@ -41,12 +41,13 @@ _HEAD = "database crawl found took faults pages fetches crashes recovery violati
 class Soak:
     """Services, processes and crawls on one database."""
 
-    def __init__(self, args: argparse.Namespace, database: str, seed: int) -> None:
-        self._args, self._name, self._seed, self._rng = args, database, seed, random.Random(seed)
+    def __init__(self, args: argparse.Namespace, database: str, redis: str, seed: int) -> None:
+        self._args, self._seed, self._rng = args, seed, random.Random(seed)
+        self._name = database if redis == "single" else f"{database}, {redis}"
         self._home = Path(tempfile.mkdtemp(prefix=f"crawlyard-soak-{database}-"))
         self._home.chmod(0o711)  # PostgreSQL, who is not root, passes through
         self._disk = SmallDisk(self._home / "disk", 600) if args.can_mount else None
-        self._redis = REDIS[args.redis](self._home / "redis")
+        self._redis = REDIS[redis](self._home / "redis")
         self._postgres = Postgres(self._home / "disk" if self._disk else None) if database == "postgres" else None
         self._sqlite = None if self._postgres else self._home / ("disk/soak.db" if self._disk else "soak.db")
         self._url = self._postgres.url(self._postgres.create()) if self._postgres else f"sqlite:///{self._sqlite}"
@@ -115,7 +116,7 @@ class Soak:
             crawl = Crawl(self._submit(), self._args.pages, witnesses)
             target = Target(fleet, self._redis, self._postgres, self._sqlite, self._disk, crawl.events)
             target.only = frozenset(filter(None, self._args.faults.split(",")))
-            target.every = tuple(self._args.every)
+            target.every, target.calmly = tuple(self._args.every), not (self._args.short or target.only)
             took = self._under_fire(crawl, Faults(target, self._rng), deadline)
             self._conclude(number, crawl, took)
         finally:
@@ -179,7 +180,7 @@ class Soak:
 
     def _conclude(self, number: int, crawl: Crawl, took: float) -> None:
         """Lets the last ends reach Redis and receivers, then counts."""
-        until = time.monotonic() + (_SETTLE_AFTER_FAILOVER if self._args.redis == "sentinel" else _SETTLE)
+        until = time.monotonic() + (_SETTLE_AFTER_FAILOVER if isinstance(self._redis, SentinelRedis) else _SETTLE)
         time.sleep(3)
         while True:
             report = self._patiently(lambda: verify(self._store, crawl))
