@@ -80,6 +80,8 @@ class WarningKind(IntEnum):
     BLOCKED = 1
     #: URLs without end, left out
     TRAP = 2
+    #: a sitemap, or a part of it, that could not be read
+    SITEMAP = 3
 
 
 class CacheStatus(IntEnum):

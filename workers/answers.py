@@ -1,9 +1,12 @@
 """One answer as its server sent it: headers and body, read within limits."""
 
+from collections.abc import Callable
+from io import BytesIO
 from typing import Any, NamedTuple
 
 from shared.urls import MAX_URL
 from workers.errors import BodyTooLarge
+from workers.large import LARGE
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 65_536
@@ -24,10 +27,11 @@ class Answer(NamedTuple):
     received: int
 
 
-def read(raw: Any, limit: int, follow: bool, cut: bool) -> Answer:
+def read(raw: Any, limit: int, follow: bool, cut: bool, large: Callable[[], None] | None = None) -> Answer:
     """What urllib3's `raw` answer holds, `limit` bytes of body at most: `cut` there, or BodyTooLarge.
 
-    Where redirects are to be followed (`follow`) a long body of one is not read.
+    Where redirects are to be followed (`follow`) a long body of one is not read. `large` is told, again and again,
+    once a body is that.
     """
     headers = {k.lower(): v[:_MAX_VALUE] for k, v in raw.headers.items()}
     if (raw.length_remaining or 0) > limit and not cut:
@@ -36,12 +40,12 @@ def read(raw: Any, limit: int, follow: bool, cut: bool) -> Answer:
     if redirect and (raw.length_remaining is None or raw.length_remaining > _CHUNK):
         return Answer(raw.status, headers, b"", 0)  # Not worth reading to save a connection.
     keep = not headers.get("content-type", "").lower().startswith(_UNREAD)
-    body, received = _body(raw, limit, keep, cut)
+    body, received = _body(raw, limit, keep, cut, large)
     return Answer(raw.status, headers, body, received)
 
 
-def _body(raw: Any, limit: int, keep: bool, cut: bool) -> tuple[bytes, int]:
-    chunks, received = [], 0
+def _body(raw: Any, limit: int, keep: bool, cut: bool, large: Callable[[], None] | None) -> tuple[bytes, int]:
+    kept, received = BytesIO(), 0  # a list of chunks would be held twice while it is joined
     # what is to be cut is not waited for
     size = min(_CHUNK, limit) if cut else _CHUNK
     for chunk in raw.stream(size, decode_content=False):
@@ -49,10 +53,12 @@ def _body(raw: Any, limit: int, keep: bool, cut: bool) -> tuple[bytes, int]:
         if received > limit and not cut:
             raise BodyTooLarge(f"The body is larger than {limit} bytes")
         if keep:
-            chunks.append(chunk)
+            kept.write(chunk)
         if received >= limit and cut:
             break
-    return b"".join(chunks), received
+        if large is not None and received > LARGE:
+            large()
+    return kept.getvalue(), received
 
 
 def release(raw: Any) -> None:

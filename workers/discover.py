@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from shared import urls
 from shared.errors import InvalidUrl
-from shared.stages import Delay, Finish, Found, NewLink, Outcome, Work
-from shared.states import SourceType, TaskState
+from shared.stages import Delay, Finish, Found, JobWarning, NewLink, Outcome, Work
+from shared.states import SourceType, TaskState, WarningKind
 from shared.store import job_options
 from workers.crawl import after_error
 from workers.errors import Cancelled, ConnectionReset, ConnectRefused, ConnectTimeout, FetchError, TlsError
@@ -22,6 +22,8 @@ from workers.turns import Turn
 #: https was refused: try http (API.md, "Scheme")
 _REFUSED = (ConnectRefused, ConnectTimeout, ConnectionReset, TlsError)
 _BATCH = 500
+#: problems with sitemaps that a job is warned of
+_MOST_TOLD = 20
 
 
 def discover(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
@@ -69,13 +71,11 @@ def _from_home(ctx: Runtime, work: Work, rules: RobotsRules, halted: Callable[[]
         return _failed(work, f"robots.txt of {origin} forbids its root")
     hand_over = _HandOver(ctx, work)
     full = hand_over([named_link(ctx, work, home)], SourceType.MANUAL, 0)
-    documents = 1
+    reader = _reader(ctx, work, halted, guessed=not rules.sitemaps)
     if options.use_sitemap and not full and options.max_depth != 0:
-        reader = _reader(ctx, work, halted)
         candidates = rules.sitemaps or (f"{origin}/sitemap.xml", f"{origin}/sitemap_index.xml")
         _read_sitemaps(ctx, work, reader.urls(candidates), hand_over, 1)
-        documents += reader.files
-    return Finish(work, TaskState.COMPLETED, found=hand_over.found, documents=documents)
+    return _found(work, hand_over, reader)
 
 
 def _from_named(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
@@ -90,7 +90,13 @@ def _from_named(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome
         _read_sitemaps(ctx, work, reader.urls([sitemap]), hand_over, 0)
         if not hand_over.found:
             return _failed(work, reader.problems[0] if reader.problems else f"No page of the crawl is in {sitemap}")
-    return Finish(work, TaskState.COMPLETED, found=hand_over.found, documents=1 + reader.files)
+    return _found(work, hand_over, reader)
+
+
+def _found(work: Work, hand_over: "_HandOver", reader: SitemapReader) -> Finish:
+    """The end of a discovery, with what its owner should know of the sitemaps."""
+    told = tuple(JobWarning(WarningKind.SITEMAP, problem, problem) for problem in reader.problems[:_MOST_TOLD])
+    return Finish(work, TaskState.COMPLETED, found=hand_over.found, documents=1 + reader.files, warnings=told)
 
 
 def _failed(work: Work, reason: str) -> Finish:
@@ -105,9 +111,11 @@ def _named(ctx: Runtime, work: Work, url: str) -> NewLink:
     return NewLink(urls.url_key(url), *urls.split(url), skip, is_foreign=True)
 
 
-def _reader(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> SitemapReader:
+def _reader(ctx: Runtime, work: Work, halted: Callable[[], bool], guessed: bool = False) -> SitemapReader:
+    turn = Turn(ctx.politeness, str(work.id), halted)
+    ask = guide(ctx.settings, work)
     return SitemapReader(
-        ctx.fetcher, cancelled=halted, guide=guide(ctx.settings, work), gate=Turn(ctx.politeness, str(work.id), halted)
+        ctx.fetcher, cancelled=halted, guide=ask, gate=turn, guessed=guessed, places=ctx.large_sitemaps
     )
 
 

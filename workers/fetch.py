@@ -87,6 +87,13 @@ class _Call(NamedTuple):
     #: a body over the limit ends there instead of being an error
     cut: bool = False
     guide: Guide | None = None
+    large: Callable[[], None] | None = None
+
+    def is_large(self) -> None:
+        """The body is, or may become when decoded, a large one: it may have to wait for room."""
+        if self.large is not None:
+            with self.flight.paused():
+                self.large()
 
 
 class Fetcher:
@@ -123,15 +130,19 @@ class Fetcher:
         cut: bool = False,
         guide: Guide | None = None,
         gate: Gate | None = None,
+        large: Callable[[], None] | None = None,
     ) -> Response:
         """Fetches `url`, following redirects to http and https unless `follow` is off; `gate` lets each hop go.
 
         `guide` says what to send to each hop, `headers` what to send to all. `max_body` (bytes, as sent) replaces
-        the limit, and with `cut` only as much is read; `cancelled` is asked before each hop and read.
+        the limit, and with `cut` only as much is read; `cancelled` is asked before each hop and read. `large` waits for
+        room, once a body is large or is to be decoded.
         Raises a FetchError of workers.errors for whatever goes wrong, never for a status code.
         """
         limits = self.limits if max_body is None else replace(self.limits, body=max_body)
-        call = _Call(Flight(limits, self._policy, cancelled, gate), headers, limits, follow, cut=cut, guide=guide)
+        call = _Call(
+            Flight(limits, self._policy, cancelled, gate), headers, limits, follow, cut=cut, guide=guide, large=large
+        )
         try:
             return self._followed(self._target(url, None), call)
         finally:
@@ -224,7 +235,7 @@ class Fetcher:
         try:
             timeout = (call.limits.connect, call.flight.timeout)
             raw = self._adapter.send(request, stream=True, timeout=timeout).raw
-            return read(raw, call.limits.body, call.follow, call.cut)
+            return read(raw, call.limits.body, call.follow, call.cut, call.is_large if call.large else None)
         except (RequestException, HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             raise translated(error) from None
         finally:
@@ -237,7 +248,10 @@ def _response(url: str, answer: Answer, call: _Call, hops: tuple[Hop, ...]) -> R
     elapsed = round((ended - call.flight.started) * 1000)
     phases = call.flight.marks.phases(ended)
     coding = answer.headers.get("content-encoding")
-    body = decode(answer.body, coding, call.limits.decoded) if coding and answer.body else answer.body
+    body = answer.body
+    if coding and body:
+        call.is_large()
+        body = decode(body, coding, call.limits.decoded)
     return Response(url, answer.status, answer.headers, body, answer.received, elapsed, hops, phases)
 
 

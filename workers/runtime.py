@@ -15,6 +15,7 @@ from shared.store import Store, open_store
 from workers.committer import Committer
 from workers.egress import EgressPolicy
 from workers.fetch import Fetcher
+from workers.large import Places
 from workers.politeness import Limits, Politeness
 from workers.robots_cache import RobotsCache
 from workers.robots_store import RobotsStore
@@ -69,6 +70,7 @@ class Runtime:
     flusher: Flusher
     seen: SeenUrls = field(default_factory=SeenUrls)
     traps: Traps = field(default_factory=Traps)
+    large_sitemaps: Places = field(default_factory=Places)
 
     def close(self) -> None:
         """Commits what is left and closes everything."""

@@ -1,5 +1,6 @@
 """Sitemaps (sitemaps.org): XML, indexes, gzip, plain text, RSS and Atom, read piece by piece."""
 
+import re
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,7 @@ from shared.urls import MAX_URL, canonicalise
 from workers.errors import BadResponse, BodyTooLarge, Cancelled, FetchError, one_line
 from workers.fetch import Fetcher, Guide, Response
 from workers.gates import Gate
+from workers.large import Place, Places
 
 #: bytes of one file, as sent and unpacked
 MAX_FILE = 50_000_000
@@ -26,6 +28,7 @@ MAX_PROBLEMS = 100
 
 _CHUNK = 65_536
 _ITEMS = ("{*}url", "{*}sitemap", "{*}item", "{*}entry")
+_PAGE = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body)\b", re.I).match
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -39,9 +42,16 @@ class SitemapReader:
         cancelled: Callable[[], bool] | None = None,
         guide: Guide | None = None,
         gate: Gate | None = None,
+        guessed: bool = False,
+        places: Places | None = None,
     ) -> None:
-        """`gate` lets each request go when its host may be asked; `guide` says what to send."""
+        """`gate` lets each request go when its host may be asked; `guide` says what to send.
+
+        `places` for large files are shared by the readers of a process.
+        Where the sitemaps given to `urls` are only `guessed` it is no problem that there are none.
+        """
         self._fetcher, self._guide, self._gate = fetcher, guide, gate
+        self._guessed, self._places = guessed, places or Places()
         self._cancelled = cancelled
         self._seen: set[str] = set()
         self._queue: deque[tuple[str, int]] = deque()
@@ -60,9 +70,13 @@ class SitemapReader:
             self._enqueue(url, None, 1)
         while self._queue and not self._has_given_up():
             url, depth = self._queue.popleft()
-            response = self._get(url)
-            if response is not None:
-                yield from self._read(response, depth)
+            with Place(self._places, self._cancelled) as place:
+                yield from self._file(url, depth, place)
+
+    def _file(self, url: str, depth: int, place: Place) -> Iterator[str]:
+        response = self._get(url, self._guessed and depth == 1, place)
+        if response is not None:
+            yield from self._read(response, depth)
 
     def _enqueue(self, ref: str, base: str | None, depth: int) -> None:
         try:
@@ -90,16 +104,23 @@ class SitemapReader:
         self._note(f"Gave up after {MAX_UNFETCHED} files that could not be fetched")
         return True
 
-    def _get(self, url: str) -> Response | None:
+    def _get(self, url: str, guessed: bool, place: Place) -> Response | None:
         try:
             response = self._fetcher.get(
-                url, cancelled=self._cancelled, max_body=MAX_FILE, guide=self._guide, gate=self._gate
+                url,
+                cancelled=self._cancelled,
+                max_body=MAX_FILE,
+                guide=self._guide,
+                gate=self._gate,
+                large=place.take,
             )
         except Cancelled:
             raise
         except FetchError as error:
             self._note(f"{url}: {error.message}")
             self._unfetched += 1
+            return None
+        if guessed and _is_no_file(response):
             return None
         if response.status_code != 200:
             self._note(f"{url}: HTTP {response.status_code}")
@@ -122,6 +143,12 @@ class SitemapReader:
             self._note(f"{response.url}: {error}")
         if empty:
             self._note(f"{response.url}: no URL in it")
+
+
+def _is_no_file(response: Response) -> bool:
+    """An answer to a guess: 404 and the like, or a page that says so."""
+    is_page = _PAGE(response.body[:1024].removeprefix(_BOMS[0])) is not None
+    return response.status_code in (401, 403, 404, 410) or (response.status_code == 200 and is_page)
 
 
 def iter_sitemap(

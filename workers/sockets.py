@@ -88,7 +88,7 @@ class Flight:
         """Waits until a connection for a request to `url` may be taken. Raises as the gate does."""
         self._url = url
         if self._gate is not None:
-            with self._paused():
+            with self.paused():
                 self._gate(url)
 
     def depart(self) -> None:
@@ -109,7 +109,7 @@ class Flight:
             self.started = self.started or time.monotonic()
             yield
             return
-        with self._paused():
+        with self.paused():
             self._gate.go(self._url)
         self._has_left = True
         self.started = self.started or time.monotonic()
@@ -119,7 +119,7 @@ class Flight:
             self._gate.went(self._url)
 
     @contextmanager
-    def _paused(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """Waiting for a turn counts neither as the server's time nor against the deadline."""
         began = time.monotonic()
         try:

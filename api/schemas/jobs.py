@@ -87,9 +87,12 @@ class DomainInfo(Result):
 
 
 class WarningResult(Result):
-    """Something about a crawl that its owner should know: a host that blocks it, URLs without end that it left out."""
+    """Something about a crawl that its owner should know.
 
-    kind: Literal["blocked", "trap"]
+    A host that blocks it, URLs without end that it left out, a sitemap that could not be read.
+    """
+
+    kind: Literal["blocked", "trap", "sitemap"]
     message: str
     count: int
 

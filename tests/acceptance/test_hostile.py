@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.acceptance.system import System
-from tests.hostile.sites import trap_site
+from tests.hostile.files import ROBOTS, SITEMAPS, File
+from tests.hostile.sites import file_site, trap_site
 from tests.hostile.traps import TRAPS
 from tests.site import Site, linked_site
 
 #: MB that a worker process with 8 threads may have had at its peak, all traps at once
 MEMORY = 600
+_FILES = (("/robots.txt", ROBOTS), ("/sitemap.xml", SITEMAPS))
 _TIGHT = {
     "CRAWLYARD_CONNECT_TIMEOUT": "1",
     "CRAWLYARD_FIRST_BYTE_TIMEOUT": "1",
@@ -40,6 +43,34 @@ def test_a_hostile_site_harms_neither_worker_nor_neighbours(tmp_path: Path, sqli
             assert ended[1]["progress"]["completed_tasks"] == 100
             _check_traps(tasks)
             _check_worker(system)
+
+
+def test_hostile_robots_and_sitemaps_harm_neither_worker_nor_neighbours(tmp_path: Path, sqlite_url: str) -> None:
+    with ExitStack() as stack:
+        served = [(f, stack.enter_context(file_site(f, path))) for path, files in _FILES for f in files]
+        good = stack.enter_context(Site(linked_site(100, robots="User-agent: *\nAllow: /\n", sitemap=True)))
+        allowed = ",".join(site.host for site in (*(site for _, site in served), good))
+        with System(tmp_path, sqlite_url, CRAWLYARD_ALLOW_PRIVATE=allowed, **_TIGHT) as system:
+            system.start()
+            jobs = [(file, system.crawl(f"http://{site.host}")) for file, site in served]
+            neighbour = system.ended(system.crawl(f"http://{good.host}"), 120)
+            assert (neighbour["status"], neighbour["progress"]["completed_tasks"]) == ("completed", 100)
+            ended = [(file, system.ended(job, 120)) for file, job in jobs]
+            assert {file.name: told for file, job in ended if (told := _said(job)) and not _fits(file, told)} == {}
+            assert {file.name for file, job in ended if file.error and not _said(job)} == set()
+            _check_worker(system)
+
+
+def _said(job: Any) -> str:
+    """What a job says went wrong, in readable lines."""
+    lines = [line for line in (job["error"], *(warning["message"] for warning in job["warnings"])) if line]
+    assert all(line.isprintable() and len(line) <= 500 for line in lines)
+    assert job["status"] == ("failed" if job["error"] else "completed")
+    return " / ".join(lines)
+
+
+def _fits(file: File, told: str) -> bool:
+    return file.error is not None and re.search(file.error, told) is not None
 
 
 def _check_traps(tasks: dict[str, Any]) -> None:

@@ -49,6 +49,8 @@ def _robots() -> Iterator[File]:
     yield File("9k catastrophic patterns", _text(agent + (b"Disallow: /" + b"*a" * 20 + b"b\n") * 9_000))
     yield File("22k wildcard rules", _text(agent + b"".join(b"Disallow: /*%d*x$\n" % i for i in range(22_000))))
     yield File("27k plain rules", _text(agent + b"".join(b"Disallow: /%d\n" % i for i in range(27_000))))
+    yield File("a million rules", _text(agent + b"".join(b"Disallow: /%d\n" % i for i in range(1_000_000))))
+    yield File("a line of 5 MB", _text(agent + b"Disallow: /" + b"a" * 5_000_000 + b"\n"))
     yield File("30k user agents", _text(b"".join(b"User-agent: %d\n" % i for i in range(30_000)) + b"Disallow: /\n"))
     yield File("a line of 500 kB", _text(agent + b"Disallow: /" + b"%41" * 160_000 + b"\n"))
     yield File("NUL bytes", _text(agent + b"\0" * 400_000 + b"\nDisallow: /\0\n"))
@@ -87,6 +89,8 @@ def _sitemaps() -> Iterator[File]:
         "404|More than",
         (("/good.xml", _urlset(_LOC)),),
     )
+    yield File("a drip", sites.body_drip(), "took longer than|stalled")
+    yield File("a drip of headers", sites.header_drip(), "took longer than|stalled|No answer")
     drips = tuple((f"/{i}.xml", sites.body_drip()) for i in range(40))
     yield File(
         "an index of 40 drips",

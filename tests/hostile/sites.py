@@ -48,7 +48,7 @@ def trap_site(good: int = 40) -> Site:
 
 def file_site(file: File, path: str) -> Site:
     """A host whose robots.txt or sitemap is hostile."""
-    return Site({path: file.page, **dict(file.others)})
+    return Site({"/": html("home"), "/good/0": html("good"), path: file.page, **dict(file.others)})
 
 
 def rows() -> Iterator[Row]:

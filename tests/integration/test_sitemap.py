@@ -49,6 +49,22 @@ def test_it_works(fetcher: Fetcher) -> None:
     assert read(fetcher, {"/s.xml": urlset("/a", "/b?c&amp;d")}) == (["/a", "/b?c&d"], [])
 
 
+@pytest.mark.parametrize(
+    ("answer", "problems"),
+    [
+        ((404, {}, b""), 0),
+        ((200, {"Content-Type": "text/html"}, b"<!DOCTYPE html><title>Not found</title>"), 0),
+        ((500, {}, b""), 1),
+        (xml("<urlset><url>"), 2),
+    ],
+)
+def test_a_guessed_sitemap_that_is_none_is_no_problem(fetcher: Fetcher, answer: Page, problems: int) -> None:
+    with Site({"/s.xml": answer}) as site:
+        reader = SitemapReader(fetcher, guessed=True)
+        assert list(reader.urls([site.url("/s.xml")])) == []
+        assert len(reader.problems) == problems
+
+
 def test_indexes_are_followed_once_each(fetcher: Fetcher) -> None:
     pages = {"/s.xml": index("{origin}/1", "2", "{origin}/1#x", "/s.xml"), "/1": urlset("/a"), "/2": urlset("/b")}
     assert read(fetcher, pages) == (["/a", "/b"], [])
