@@ -31,7 +31,7 @@ _MOST = 64
 #: longest time that a busy committer waits for company, in seconds
 _LINGER = 0.01
 #: items a second above which lingering pays
-_BUSY = 250.0
+_BUSY = 140.0
 #: seconds between two looks whether an admission is still wanted
 _LOOK = 0.5
 

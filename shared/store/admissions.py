@@ -50,6 +50,8 @@ def admit(
 
     `held` are the moments until which an earlier try of the same worker may have held them.
     """
+    if not admissions:
+        return []
     requeued = [rows[a.task_id] for a in admissions if a.requeued and _has_failed(rows.get(a.task_id))]
     reopened = reopen_rows(ledger, requeued)
     loaded = jobs.load(ledger.conn, {row.job_id for row in rows.values()})

@@ -69,11 +69,14 @@ class Tally:
             cell[i] += value
 
 
+_APPEND = insert(deltas)
+
+
 def append(conn: Connection, tallies: Iterable[tuple[int, Tally]]) -> None:
     """Stores what a transaction counted, one row a job."""
     rows = [{"job_id": job, "payload": t.payload()} for job, t in tallies if t.cells]
     if rows:
-        conn.execute(insert(deltas), rows)
+        conn.execute(_APPEND, rows)
 
 
 def pending(store: Store) -> bool:

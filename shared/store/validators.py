@@ -48,11 +48,16 @@ def keep(conn: Connection, finished: Sequence[tuple[Finish, Any]], now: int) -> 
     rows = {(o.work.job.domain.id, row.url_hash): _values(o, row, now) for o, row in finished if o.kept is not None}
     if not rows:
         return
-    dialect: Any = sqlite if conn.dialect.name == "sqlite" else postgresql
+    conn.execute(_PUT[conn.dialect.name], [rows[page] for page in sorted(rows)])
+
+
+def _putting(dialect: Any) -> Any:
     put = dialect.insert(page_validators)
     fresh = {c.name: put.excluded[c.name] for c in page_validators.columns if not c.primary_key}
-    put = put.on_conflict_do_update(index_elements=["domain_id", "url_hash"], set_=fresh)
-    conn.execute(put, [rows[page] for page in sorted(rows)])
+    return put.on_conflict_do_update(index_elements=["domain_id", "url_hash"], set_=fresh)
+
+
+_PUT = {"sqlite": _putting(sqlite), "postgresql": _putting(postgresql)}
 
 
 def _values(o: Finish, row: Any, now: int) -> dict[str, Any]:

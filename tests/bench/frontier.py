@@ -53,10 +53,12 @@ class Frontier:
         cpu, wall, done = time.thread_time(), time.perf_counter(), 0
         works: list[Work] = []
         while done < pages and (works or self._queue):
-            admissions = [Admission(self._queue.popleft()) for _ in range(min(self._group, len(self._queue)))]
-            result = step.run(self._store, admissions, [self._finish(w) for w in works], now_us(), LEASE)
+            taken = min(self._group - len(works), len(self._queue))
+            admissions = [Admission(self._queue.popleft()) for _ in range(taken)]
+            ended = [self._finish(w) for w in works]
+            result = step.run(self._store, admissions, ended, now_us(), LEASE, hands=len(ended))
             done += len(works)
-            works = [w for w in result.works if w is not None]
+            works = result.started + [w for w in result.works if w is not None]
             self._queue.extend(d.task_id for d in result.dispatches)
         result = step.run(self._store, [], [self._finish(w) for w in works], now_us(), LEASE)
         self._queue.extend(d.task_id for d in result.dispatches)
