@@ -246,6 +246,16 @@ def test_cancel_and_delete_do_the_same(api: Api, method: str, suffix: str) -> No
     assert answer.json["progress"]["skipped_tasks"] == 3
 
 
+def test_a_deleted_job_can_still_be_read(api: Api) -> None:
+    """The seed: DELETE "performs the same cancellation operation". Why three reads in schemathesis.toml are exempt."""
+    uid = api.crawl(["/", "/a"])
+    api.call("DELETE", f"/v1/jobs/{uid}")
+    assert api.get(f"/v1/jobs/{uid}")["status"] == "cancelled"
+    assert {task["status"] for task in api.get(f"/v1/jobs/{uid}/tasks")["tasks"]} == {"skipped"}
+    exported = api.call("GET", f"/v1/jobs/{uid}/export?type=job&format=csv")
+    assert (exported.status_code, exported.text.count("skipped")) == (200, 2)
+
+
 def test_cancelling_takes_the_tasks_out_of_redis(api: Api) -> None:
     uid = api.crawl(["/", "/a"])
     api.post(f"/v1/jobs/{uid}/cancel")
