@@ -207,7 +207,7 @@ class _Guarded(HTTPConnection):
         with flight.leaving():
             leases.check()  # as late as can be: what follows is one system call
             super().send(data)
-        flight.marks.sent = time.monotonic()
+            flight.marks.sent = time.monotonic()
 
 
 class _GuardedTls(_Guarded, HTTPSConnection):

@@ -46,6 +46,7 @@ def test_it_works(fetcher: Fetcher) -> None:
         assert response.url == site.url("/a?b=1")
         assert site.requests[0].headers["user-agent"] == "Crawlyard/test"
         assert site.requests[0].headers["host"] == site.host
+        assert site.requests[0].headers["accept-encoding"] == "gzip, deflate, br, zstd"
 
 
 def test_the_phases_of_a_request_are_measured(fetcher: Fetcher) -> None:
