@@ -4,9 +4,10 @@ from flask import Flask
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from api import dashboard, dispatch, errors, hooks
+from api import dispatch, errors, hooks
 from api.auth import Authenticator
 from api.context import EXTENSION, Services
+from api.dashboard import blueprint
 from api.inputs import MAX_BODY
 from api.rate_limit import RateLimiter
 from api.routes import ROUTES
@@ -35,7 +36,7 @@ def build(settings: Settings, store: Store | None, queue: TaskQueue | None) -> F
     hooks.register(app)
     errors.register(app)
     dispatch.register(app, ROUTES)
-    dashboard.register(app)
+    blueprint.register(app)
     return app
 
 

@@ -4,12 +4,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import click
 
 from api.cli.home import running_url
-from api.cli.text import echo
+from api.cli.text import echo, echo_json
 from shared.errors import CrawlyardError, SettingsError
 from shared.ports import check_port
 from shared.settings import Settings
@@ -131,11 +131,15 @@ def _settings() -> tuple[Settings | None, Finding]:
 
 
 @click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
-def doctor_command(ctx: click.Context) -> None:
+def doctor_command(ctx: click.Context, as_json: bool) -> None:
     """Say what is missing or misconfigured."""
     settings, first = _settings()
     findings = [first, *(examine(settings) if settings else ())]
-    for finding in findings:
-        echo(finding.line())
+    if as_json:
+        echo_json({"data": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            echo(finding.line())
     ctx.exit(0 if all(f.ok for f in findings) else 1)

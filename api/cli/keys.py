@@ -102,10 +102,14 @@ def _state(key: ApiKey) -> str:
 
 @keys_command.command("revoke")
 @click.argument("id_or_prefix")
-def revoke(id_or_prefix: str) -> None:
+@_AS_JSON
+def revoke(id_or_prefix: str, as_json: bool) -> None:
     """Make a key useless from now on."""
     from shared.store import keys
 
     if not keys.revoke(_store(), id_or_prefix):
         raise NotFound(f"no key {id_or_prefix}")
-    echo(f"revoked {id_or_prefix}")
+    if as_json:
+        echo_json({"data": {"revoked": id_or_prefix}})
+    else:
+        echo(f"revoked {id_or_prefix}")

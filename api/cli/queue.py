@@ -17,7 +17,7 @@ _JOBS = {
     "URL": "url",
     "FAILURE": "failedReason",
 }
-_QUEUES = {
+QUEUES = {
     "NAME": "name",
     "PAUSED": "paused",
     "WAITING": "waiting",
@@ -109,7 +109,7 @@ def queues_command() -> None:
 _PAUSED = said("{name}: {waiting} waiting, {active} active, paused: {paused}")
 add_verbs(
     queues_command,
-    Verb("list", "GET /api/queues", "List the queues and what they hold.", listing(_QUEUES, "No queues.")),
+    Verb("list", "GET /api/queues", "List the queues and what they hold.", listing(QUEUES, "No queues.")),
     Verb("pause", "POST /api/queues/<name>/pause", "Take nothing more from a queue.", _PAUSED),
     Verb("resume", "POST /api/queues/<name>/resume", "Take from a queue again.", _PAUSED),
 )

@@ -6,28 +6,16 @@ from typing import Any
 
 from api.cli.client import ApiError, Client
 from api.cli.progress import Meter, Progress
+from api.cli.queue import QUEUES, WORKERS
 from api.cli.shapes import Column, listing
 from api.cli.text import span, table
 
 _MOST_JOBS = 100
 _QUEUES: Mapping[str, Column] = {
     "NAME": lambda queue: queue["name"] + (" (paused)" if queue["paused"] else ""),
-    "WAITING": "waiting",
-    "ACTIVE": "active",
-    "DELAYED": "delayed",
-    "FAILED": "failed",
-    "COMPLETED": "completed",
+    **{head: field for head, field in QUEUES.items() if head not in ("NAME", "PAUSED")},
 }
-_WORKERS = {
-    "NAME": "name",
-    "STATE": "state",
-    "ACTIVE": "activeJobs",
-    "DONE": "successfulJobs",
-    "FAILED": "failedJobs",
-    "HOST": "hostname",
-    "PID": "pid",
-    "QUEUES": "queues",
-}
+_WORKERS = {head: field for head, field in WORKERS.items() if head != "HEARTBEAT"}
 _CRAWLS = ("ID", "DOMAIN", "DONE", "OF", "FAILED", "PAGES/S", "ETA")
 
 

@@ -11,6 +11,7 @@ from shared.clock import now_us
 from shared.store import analytics, domains
 from tests.api_kit import Api
 from tests.ga4 import EMAIL, PROPERTY, key_file
+from tests.owned import owned_by_acme
 
 OWNED = [route for route in ROUTES if "<" in route.path and "<name>" not in route.path]
 
@@ -21,26 +22,20 @@ def api(sqlite_url: str) -> Api:
 
 
 def ids_of(api: Api) -> dict[str, str]:
-    """One thing of each kind that `acme` owns, by the start of the path that names it."""
-    api.see(api.crawl(["/"]), 2, "before")
-    uid = api.crawl(["/", "/other"])
-    api.see(uid, 2, "after")
-    task = api.get(f"/v1/jobs/{uid}/tasks")["tasks"][0]["id"]
-    queue_job = api.get(f"/api/jobs/{task}")["data"]
-    hook = api.post("/api/webhooks", {"url": "https://192.31.196.7/", "events": ["job.failed"]}, 201)["data"]["id"]
-    schedule = api.post("/api/schedules", {"domainId": queue_job["domainId"], "cron": "0 0 * * *"}, 201)["data"]["id"]
-    analytics.put(api.store, domains.get(api.store, queue_job["domainId"], 1), PROPERTY, EMAIL, "sealed", now_us())
+    """What `acme` owns, by the start of the path that names it."""
+    own = owned_by_acme(api)
+    analytics.put(api.store, domains.get(api.store, own.domain, 1), PROPERTY, EMAIL, "sealed", now_us())
     return {
-        "/api/schedules": schedule,
-        "/api/webhooks": hook,
-        "<delivery_id>": api.post(f"/api/webhooks/{hook}/test", {}, 202)["data"]["id"],
-        "/v1/jobs": uid,
-        "<task_id>": task,
-        "/v1/tasks": queue_job["pageId"],
-        "/api/jobs": task,
-        "/api/domains": queue_job["domainId"],
-        "/api/pages": queue_job["pageId"],
-        "/api/changes": api.get("/api/changes")["data"][0]["id"],
+        "/api/schedules": own.schedule,
+        "/api/webhooks": own.webhook,
+        "<delivery_id>": own.delivery,
+        "/v1/jobs": own.job,
+        "<task_id>": own.task,
+        "/v1/tasks": own.page,
+        "/api/jobs": own.task,
+        "/api/domains": own.domain,
+        "/api/pages": own.page,
+        "/api/changes": own.change,
     }
 
 

@@ -1,6 +1,9 @@
+import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -27,6 +30,30 @@ def test_it_works() -> None:
 @pytest.mark.parametrize("verb", list(VERBS))
 def test_every_verb_explains_itself(verb: str) -> None:
     assert run(verb, "--help").exit_code == 0
+
+
+def leaves(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Each verb that does something, with its name."""
+    if not isinstance(command, click.Group):
+        yield name.strip(), command
+        return
+    for part in command.list_commands(click.Context(command)):
+        found = command.get_command(click.Context(command), part)
+        assert found is not None
+        yield from leaves(found, f"{name} {part}")
+
+
+def test_every_verb_that_tells_something_tells_it_as_json_too() -> None:
+    without = {name for name, leaf in leaves(cli) if not any("--json" in option.opts for option in leaf.params)}
+    assert without == {"up", "api", "worker", "scheduler", "migrate", "completion", "metrics"}
+
+
+def test_the_doctors_findings_as_json(tmp_path: Path) -> None:
+    result = run("doctor", "--json", CRAWLYARD_HOME=str(tmp_path), PORT=str(free_port()))
+    told = {finding["subject"]: finding["ok"] for finding in json.loads(result.stdout)["data"]}
+    assert (result.exit_code, told["settings"], told["python"]) == (0, True, True)
+    result = run("doctor", "--json", PORT="abc")
+    assert (result.exit_code, json.loads(result.stdout)["data"][0]["ok"]) == (1, False)
 
 
 @pytest.mark.parametrize("verb", ["up", "worker", "scheduler", "api", "migrate", "jobs", "stats", "demo"])

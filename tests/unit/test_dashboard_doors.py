@@ -8,6 +8,7 @@ from api.dashboard.gate import Page
 from api.dashboard.routes import PAGES
 from shared.store import keys
 from tests.api_kit import Api
+from tests.owned import owned_by_acme
 from tests.unit.test_dashboard_signin import Browser, signed_in, token_of
 
 POSTS = [page for page in PAGES if page.method == "POST" and page.has_token]
@@ -22,24 +23,18 @@ def api(sqlite_url: str) -> Api:
 
 
 def ids_of(api: Api) -> dict[str, str]:
-    """One thing of each kind that `acme` owns, by the start of the path that names it."""
-    api.see(api.crawl(["/"]), 2, "before")
-    uid = api.crawl(["/", "/other"])
-    api.see(uid, 2, "after")
-    task = api.get(f"/v1/jobs/{uid}/tasks")["tasks"][0]["id"]
-    queue_job = api.get(f"/api/jobs/{task}")["data"]
-    hook = api.post("/api/webhooks", {"url": "https://192.31.196.7/", "events": ["job.failed"]}, 201)["data"]["id"]
-    schedule = api.post("/api/schedules", {"domainId": queue_job["domainId"], "cron": "0 0 * * *"}, 201)["data"]["id"]
+    """What `acme` owns, by the start of the path that names it."""
+    own = owned_by_acme(api)
     return {
-        "/jobs": uid,
-        "<task_id>": task,
-        "/queues": task,
-        "/schedules": schedule,
-        "/webhooks": hook,
-        "<delivery_id>": api.post(f"/api/webhooks/{hook}/test", {}, 202)["data"]["id"],
-        "/domains": queue_job["domainId"],
-        "/pages": queue_job["pageId"],
-        "/changes": api.get("/api/changes")["data"][0]["id"],
+        "/jobs": own.job,
+        "<task_id>": own.task,
+        "/queues": own.task,
+        "/schedules": own.schedule,
+        "/webhooks": own.webhook,
+        "<delivery_id>": own.delivery,
+        "/domains": own.domain,
+        "/pages": own.page,
+        "/changes": own.change,
         "/keys": keys.of_organisation(api.store, 1)[0].id,
     }
 
