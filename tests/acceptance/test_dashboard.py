@@ -74,6 +74,22 @@ def test_a_newcomer_finds_broken_links_exports_them_and_sets_a_weekly_schedule(t
     expect(page.get_by_role("heading", level=1)).to_contain_text("Mondays at 06:00")
 
 
+def test_a_schedules_crawl_is_edited_with_what_is_wrong_beside_its_field(tab: Tab, system: System, site: Site) -> None:
+    body = {"domain": site.host, "cron": "0 6 * * 1"}
+    uid = system.call("POST", "/api/schedules", json=body).json()["data"]["id"]
+    page = tab.sign_in(f"/schedules/{uid}")
+    page.get_by_text("What each crawl does").last.click()
+    page.get_by_label("No paths like").fill("*.pdf\nre:(")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("No paths like")).to_have_attribute("aria-invalid", "true")
+    # the browser tells of the 400 in its console
+    tab.complaints.clear()
+    page.get_by_label("No paths like").fill("*.pdf")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("dl.table code")).to_have_text("*.pdf")
+    assert system.get(f"/api/schedules/{uid}")["data"]["options"] == {"exclude": ["*.pdf"]}
+
+
 def test_a_hostile_title_stays_text(tab: Tab, system: System, site: Site) -> None:
     job = system.crawl(f"http://{site.host}")
     system.ended(job)
@@ -154,3 +170,7 @@ def test_a_changed_page_is_shown_side_by_side(tab: Tab, system: System, site: Si
     page.locator("tbody a[href^='/changes/']").first.click()
     expect(page.locator("td.gone").first).to_contain_text("Page 1")
     expect(page.locator("td.come").first).to_contain_text("another one")
+    tab.go(f"/jobs/{job}/compare")
+    page.get_by_label("Compare with").select_option(index=1)
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_label("Differing pages")).to_contain_text("/page/1")
