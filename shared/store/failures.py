@@ -86,7 +86,9 @@ def _kind(error: str | None) -> str:
 def since(store: Store, job: Job, moment: int, limit: int) -> list[Failure]:
     """Up to `limit` pages of a job that failed after a moment (microseconds), the first first."""
     failed = select(_T.id, _T.origin, _T.path, _T.status_code, _T.error, _T.completed_at)
-    mine = failed.where(_T.job_id == job.id, IS_FAILED, _T.kind == TaskKind.CRAWL_PAGE, _T.completed_at > moment)
+    # with a range of ids besides: by the job alone SQLite prefers the unique index, and walks through all rows
+    scope = (_T.job_id == job.id, IS_FAILED, _T.id > ids.pack(job.id, 0), _T.id < ids.pack(job.id + 1, 0))
+    mine = failed.where(*scope, _T.kind == TaskKind.CRAWL_PAGE, _T.completed_at > moment)
     with store.read() as conn:
         return [
             Failure(
