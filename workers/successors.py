@@ -36,7 +36,7 @@ class Successors:
         self._worker, self._queues = "", list[str]()
         self._pool: Pool[Delivery] | None = None
         #: whether nothing waited in the queues when the worker last looked
-        self._is_calm = False
+        self._is_calm, self._has_ended = False, False
 
     def begin(self, worker: str, queues: Iterable[str], pool: Pool[Delivery]) -> None:
         """From here on tasks are taken for this worker."""
@@ -44,8 +44,8 @@ class Successors:
         self._committer.hand_to(self)
 
     def end(self) -> None:
-        """Takes no more."""
-        self._is_calm = False
+        """Takes no more, from any moment on: a signal's handler may call it."""
+        self._has_ended = True
 
     def look(self, is_empty: bool) -> None:
         """The worker has looked into its queues: they are empty, or it had no threads for more."""
@@ -57,7 +57,9 @@ class Successors:
 
     def reserve(self, n: int) -> int:
         """Threads for the successors of `n` tasks: all theirs, none while others wait in the queues."""
-        return self._pool.reserve_next(n) if self._is_calm and self._pool is not None else 0
+        if self._has_ended or not self._is_calm or self._pool is None:
+            return 0
+        return self._pool.reserve_next(n)
 
     def give_back(self, n: int) -> None:
         """These threads are not needed."""
@@ -70,13 +72,14 @@ class Successors:
         made = zip(dispatches, works, execution_ids(len(works)), strict=True)
         runs = [self._running(d, work, run) for d, work, run in made]
         self._executions.add(runs)
-        told = self._told(dispatches, runs)
+        answer = self._told(dispatches, runs)
+        told = [False] * len(runs) if answer is None else answer
         kept = [Delivery(running, {}, False) for running, ok in zip(runs, told, strict=True) if ok]
         is_run = self._run(kept)
         for running, dispatch, ok in zip(runs, dispatches, told, strict=True):
             if not (ok and is_run):
                 self.give_back(1)
-                self._put_back(running, dispatch)
+                self._put_back(running, None if answer is None else dispatch)
 
     def _run(self, deliveries: Sequence[Delivery]) -> bool:
         """Whether the pool takes them."""
@@ -97,19 +100,21 @@ class Successors:
             held_until=leases.held_until(work.held_since, LEASE),
         )
 
-    def _told(self, dispatches: Sequence[Dispatch], runs: Sequence[Running]) -> list[bool]:
+    def _told(self, dispatches: Sequence[Dispatch], runs: Sequence[Running]) -> list[bool] | None:
+        """Whether each may run; None: Redis is away."""
         try:
             return self._queue.start(dispatches, [r.execution_id for r in runs], self._worker, LEASE_SECONDS)
         except CrawlyardError as error:
             log.warning("%s: %d tasks are put back", error.message, len(runs))
-            return [False] * len(runs)
+            self._is_calm = False
+            return None
 
-    def _put_back(self, running: Running, dispatch: Dispatch) -> None:
-        """Untouched, into the queue; what Redis cannot be told the sweep will tell it."""
+    def _put_back(self, running: Running, dispatch: Dispatch | None) -> None:
+        """Untouched, and into the queue; without a `dispatch` the sweep tells Redis, once it is there again."""
 
         def released(result: Verdict | BaseException) -> None:
             try:
-                if isinstance(result, Verdict) and result.recorded and not result.put_back:
+                if dispatch and isinstance(result, Verdict) and result.recorded and not result.put_back:
                     self._queue.enqueue([dispatch], taken_back=True)
             except CrawlyardError as error:
                 log.warning("%s: the sweep will enqueue a task", error.message)

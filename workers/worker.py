@@ -207,6 +207,8 @@ class ConcurrentWorker(Worker):
         signal.signal(signal.SIGINT, self.request_force_stop)
         signal.signal(signal.SIGTERM, self.request_force_stop)
         self._stop_requested = True
+        if self._successors is not None:
+            self._successors.end()
 
     def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
         """A second signal: no more grace."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared import ids
+from shared.errors import QueueUnavailable
 from shared.models import JobOptions
 from shared.queue import PAUSED_KEY, TaskQueue, connect
 from shared.rqtypes import CrawlJob, CrawlQueue
@@ -102,3 +103,23 @@ def test_while_others_wait_no_thread_is_taken(rig: Rig) -> None:
 def test_no_more_threads_are_promised_than_end(rig: Rig) -> None:
     rig.successors.look(True)
     assert [rig.pool.reserve(20, 0), rig.successors.reserve(3), rig.successors.reserve(2)] == [4, 3, 0]
+
+
+def test_a_worker_that_is_told_to_stop_takes_none(rig: Rig) -> None:
+    rig.successors.end()
+    rig.successors.look(True)
+    assert rig.successors.reserve(2) == 0
+
+
+def test_while_redis_is_away_they_are_put_back_for_the_sweep(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def away(*_: Any, **__: Any) -> Any:
+        calls.append("asked")
+        raise QueueUnavailable("Redis is away")
+
+    monkeypatch.setattr(rig.queue, "start", away)
+    monkeypatch.setattr(rig.queue, "enqueue", away)
+    rig.start(rig.works)
+    assert (calls, rig.committer.released, rig.ran) == (["asked"], rig.works, [])
+    assert rig.successors.reserve(1) == 0
