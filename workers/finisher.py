@@ -41,12 +41,16 @@ class Ending:
     due: int = 0
 
     def fields(self) -> tuple[Any, ...]:
-        """The ten arguments of finish.lua."""
+        """The eight arguments of finish.lua."""
         r = self.running
-        compressed = zlib.compress(self.error.encode(errors="replace")) if self.error else b""
-        told = binascii.b2a_base64(compressed, newline=False) if self.error else _encoded(self.value)
-        seconds = f"{time.monotonic() - r.started:.6f}"
-        return (self.verb, r.job_id, r.queue, r.execution_id, self.ttl, told, compressed, self.due, seconds, r.begun)
+        told, more = _compressed(self.error) if self.verb == "fail" else (_encoded(self.value), self.due)
+        return (self.verb, r.job_id, r.queue, r.execution_id, r.begun, self.ttl, told, more)
+
+
+def _compressed(error: str) -> tuple[bytes, bytes | int]:
+    """For the result, and for the job."""
+    compressed = zlib.compress(error.encode(errors="replace"))
+    return binascii.b2a_base64(compressed, newline=False), compressed
 
 
 def _encoded(value: Any) -> bytes:
@@ -123,9 +127,13 @@ class Finisher(threading.Thread):
     def finish(self, batch: list[Ending]) -> None:
         """Ends executions now. Raises QueueUnavailable."""
         now = datetime.now(UTC)
-        args: list[Any] = [RQ_KEY_PREFIX, self._worker, utcformat(now), now.timestamp()]
+        moment = time.monotonic()
+        worked = sum(moment - e.running.started for e in batch)
+        args: list[Any] = [RQ_KEY_PREFIX, self._worker, utcformat(now), now.timestamp(), f"{worked:.6f}"]
+        for ending in batch:
+            args += ending.fields()
         with redis_errors():
-            changed = self._script(args=[*args, *(field for e in batch for field in e.fields())])
+            changed = self._script(args=args)
         for ending, code in zip(batch, changed, strict=True):
             if code == 2:
                 self._enqueue_dependents(ending.running)

@@ -3,14 +3,10 @@
 import logging
 import time
 import traceback
-import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
-import orjson
-from redis import Redis
 from rq import Worker
 from rq.executions import Execution
 from rq.job import _current_job
@@ -21,13 +17,14 @@ from werkzeug.local import LocalProxy
 from shared import logs, telemetry
 from shared.errors import CrawlyardError
 from shared.measures import BYTES, DELAYS, FETCH_SECONDS, TASK_SECONDS, TASKS, Measures
-from shared.queue import QUEUES, ROUTES
+from shared.queue import ROUTES
 from shared.rqtypes import CrawlJob, CrawlQueue
 from shared.stages import Admission, Delay, Finish, Outcome, Recheck, Release, Verdict, Work
 from shared.states import TaskState
 from workers import leases, runtime
 from workers import tasks as tasks_module
 from workers.committer import LEASE
+from workers.deliveries import Delivery, Restored
 from workers.errors import Cancelled, LeaseLost, one_line
 from workers.executions import Executions, ExecutionStopped, Halt, Running
 from workers.finisher import Ending, Finisher
@@ -35,22 +32,6 @@ from workers.results import Dropped, Later, Released, TaskFailed
 from workers.runtime import Runtime
 
 log = logging.getLogger(__name__)
-
-#: hash fields whose meaning only RQ's own methods carry out
-_SPECIAL = frozenset(
-    {
-        b"success_callback_name",
-        b"failure_callback_name",
-        b"stopped_callback_name",
-        b"webhooks",
-        b"repeats_left",
-        b"retries_left",
-        b"rate_limit_key",
-        b"group_id",
-    }
-)
-#: hash fields that a delivery brings along, in dequeue.lua's order
-FIELDS = (b"status", b"data", b"timeout", b"result_ttl", b"failure_ttl", b"dispatched", *_SPECIAL)
 
 _REFUSED = "Internal error: the outcome cannot be stored"
 
@@ -82,6 +63,12 @@ def _measure(measures: Measures, running: Running, outcome: Outcome) -> None:
         measures.count(BYTES, n=outcome.fetched.bytes or 0)
 
 
+def _refuse_stopped(running: Running) -> None:
+    """An operator's stop may come between the claim and the moment when a thread can be interrupted."""
+    if running.halt is Halt.STOPPED:
+        raise ExecutionStopped
+
+
 class UnsignalledDeathPenalty(BaseDeathPenalty):
     """RQ's timeout without SIGALRM, which threads cannot have: the watchdog interrupts instead."""
 
@@ -92,62 +79,10 @@ class UnsignalledDeathPenalty(BaseDeathPenalty):
         """Nothing to cancel."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A job taken from a queue."""
-
-    running: Running
-    fields: dict[bytes, bytes]
-    #: the dispatcher's mark is missing: an operator requeued a failed job
-    requeued: bool
-
-    @classmethod
-    def from_reply(
-        cls, started: float, begun: float, job_id: bytes, queue: bytes, execution: bytes, values: list[bytes | None]
-    ) -> "Delivery":
-        """From one job of dequeue.lua's reply to `FIELDS`; the moment, monotonic and since the epoch."""
-        fields = {name: value for name, value in zip(FIELDS, values, strict=True) if value}
-        deadline = started + int(fields.get(b"timeout", CrawlQueue.DEFAULT_TIMEOUT))
-        running = Running(job_id.decode(), queue.decode(), execution.decode(), started, begun, deadline=deadline)
-        return cls(running, fields, b"dispatched" not in fields)
-
-    @property
-    def is_special(self) -> bool:
-        """Whether RQ's own methods must end it."""
-        return not _SPECIAL.isdisjoint(self.fields)
-
-    @property
-    def is_task(self) -> bool:
-        """Whether it is one of our tasks, by its queue; other jobs run in the default queue."""
-        return self.running.queue in QUEUES
-
-    def call(self) -> tuple[str, list[Any], dict[str, Any]]:
-        """Function name and arguments. Raises for data that is not ours."""
-        name, _instance, args, kwargs = orjson.loads(zlib.decompress(self.fields[b"data"]))
-        return name, args, kwargs
-
-
 @lru_cache(256)
 def _function(name: str) -> Callable[..., Any]:
     found: Callable[..., Any] = import_attribute(name)
     return found
-
-
-class _Restored:
-    """A delivery's RQ job, read from Redis when it is first asked for."""
-
-    __slots__ = ("_connection", "_delivery", "_job")
-
-    def __init__(self, connection: Redis, delivery: Delivery) -> None:
-        self._connection, self._delivery = connection, delivery
-        self._job: CrawlJob | None = None
-
-    def __call__(self) -> CrawlJob:
-        if self._job is None:
-            job = CrawlJob(self._delivery.running.job_id, connection=self._connection)
-            job.refresh()  # type: ignore[no-untyped-call]
-            self._job = job
-        return self._job
 
 
 class Performer:
@@ -263,9 +198,10 @@ class Performer:
             return Ending(running, "fail", error=traceback.format_exc(limit=-20), ttl=ttl)
 
     def _call(self, delivery: Delivery) -> Any:
+        _refuse_stopped(delivery.running)
         name, args, kwargs = delivery.call()
         # few jobs ask who they are, and to restore one costs as much as all the rest
-        token = _current_job.set(cast(CrawlJob, LocalProxy(_Restored(self._worker.connection, delivery))))
+        token = _current_job.set(cast(CrawlJob, LocalProxy(Restored(self._worker.connection, delivery))))
         try:
             return _function(name)(*args, **kwargs)
         finally:
@@ -287,14 +223,15 @@ class Performer:
         queue = CrawlQueue(running.queue, connection=self._worker.connection)
         execution = Execution(running.execution_id, running.job_id, self._worker.connection, self._worker.name)
         try:
-            job = _Restored(self._worker.connection, delivery)()
+            job = Restored(self._worker.connection, delivery)()
             job.started_at = now()
-            self._perform_job(job, queue, execution)
+            self._perform_job(running, job, queue, execution)
         finally:
             self._executions.leave(running)
 
-    def _perform_job(self, job: CrawlJob, queue: CrawlQueue, execution: Execution) -> None:
+    def _perform_job(self, running: Running, job: CrawlJob, queue: CrawlQueue, execution: Execution) -> None:
         try:
+            _refuse_stopped(running)
             self._worker.perform_job(job, queue, execution)
         except ExecutionStopped:
             self._worker._stopped_job_id = job.id

@@ -14,9 +14,9 @@ from shared.queue import ROUTES, TaskQueue
 from shared.stages import Dispatch, Release, Verdict, Work
 from workers import leases
 from workers.committer import LEASE, Committer
+from workers.deliveries import Delivery
 from workers.executions import Executions, Running
 from workers.heartbeat import LEASE_SECONDS
-from workers.perform import Delivery
 from workers.pool import Pool
 
 log = logging.getLogger(__name__)

@@ -30,10 +30,11 @@ from rq.worker import WorkerStatus
 from shared.errors import CrawlyardError, QueueUnavailable
 from shared.queue import ALL_QUEUES, WAKE_KEY, redis_errors, script
 from shared.rqtypes import CrawlJob, CrawlQueue, OrjsonSerializer
+from workers.deliveries import FIELDS, Delivery
 from workers.executions import Executions
 from workers.finisher import Finisher
 from workers.heartbeat import LEASE_SECONDS, Heartbeat
-from workers.perform import FIELDS, Delivery, Performer, UnsignalledDeathPenalty
+from workers.perform import Performer, UnsignalledDeathPenalty
 from workers.pool import Pool
 from workers.successors import Successors, execution_ids
 
@@ -123,6 +124,8 @@ class ConcurrentWorker(Worker):
     def _run_loop(self, burst: bool) -> None:
         while not self._stop_requested:
             free = self._reserve()
+            # asked before the queues are: what runs may put a job there as it ends
+            is_done = burst and free and not len(self.running)
             try:
                 taken = self._take(free)
                 self._note(len(taken) < free)
@@ -135,7 +138,7 @@ class ConcurrentWorker(Worker):
             self._pool.submit(ready)
             self._pool.give_back(free - len(ready))
             if not taken:
-                if burst and free and not len(self.running):
+                if is_done:
                     return
                 self._pool.hurry()
                 self._idle()

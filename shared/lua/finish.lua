@@ -1,8 +1,8 @@
 -- Ends executions and leaves what RQ leaves: status, result, registry, the worker's counts.
 -- A job that somebody else runs by now (or that was deleted) keeps its state; only our marks go.
--- ARGV: prefix, worker, now (ISO), now (s), then 10 a job:
---       verb (ok, fail, delay, release, drop), id, queue, execution, ttl (s; -1 for ever, 0 not at all),
---       result or error (base64), error (compressed), due (s), working time (s), begun (s)
+-- ARGV: prefix, worker, now (ISO), now (s), working time of all (s), then 8 a job:
+--       verb (ok, fail, delay, release, drop), id, queue, execution, begun (s), ttl (s; -1 for ever, 0 not at all),
+--       result or error (base64), more (fail: the error compressed; delay: due, s)
 -- Returns per job 1 where its state was changed, 2 where also jobs depend on it, else 0.
 local prefix, worker, iso, now = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local job_keys, result_keys, call = prefix .. ':job:', prefix .. ':results:', redis.call
@@ -24,14 +24,14 @@ end
 local registries = { ok = 'finished', fail = 'failed' }
 local verbs = {}
 
-function verbs.ok(id, _, execution, ttl, value, _, _, begun)
+function verbs.ok(id, _, execution, begun, ttl, value)
   if ttl == 0 then return call('DEL', job_keys .. id) end
   call('HSET', job_keys .. id, 'status', 'finished', 'ended_at', iso, 'last_heartbeat', iso)
   local told = value == '' and {} or { 'return_value', value }
   result(id, ttl, 'type', 1, 'execution_id', execution, 'execution_started_at', begun, unpack(told))
 end
 
-function verbs.fail(id, _, execution, ttl, value, compressed, _, begun)
+function verbs.fail(id, _, execution, begun, ttl, value, compressed)
   call('HSET', job_keys .. id, 'status', 'failed', 'ended_at', iso, 'last_heartbeat', iso,
     'exc_info', compressed)
   -- without this mark a later start is an operator's requeue, not a duplicate delivery
@@ -57,8 +57,8 @@ end
 
 -- first what is the same for the batch: should Redis refuse one job below, the others are complete
 local left_wip, kept, composites, related, changed = {}, {}, {}, {}, {}
-for i = 5, #ARGV, 10 do
-  local verb, id, queue, execution, ttl = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4])
+for i = 6, #ARGV, 8 do
+  local verb, id, queue, execution, ttl = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 5])
   local composite = id .. ':' .. execution
   local job = call('HMGET', job_keys .. id, 'status', 'execution')
   local ours = job[1] == 'started' and job[2] == execution
@@ -81,26 +81,25 @@ local me = prefix .. ':worker:' .. worker
 -- of most nothing was told by renew.lua, and nothing depends on them
 if call('EXISTS', unpack(related)) > 0 then
   for n, composite in ipairs(composites) do
-    call('ZREM', related[2 * n - 1], ARGV[10 * n - 2])
+    call('ZREM', related[2 * n - 1], ARGV[8 * n + 1])
     call('DEL', prefix .. ':execution:' .. composite)
     if changed[n] == 1 and call('EXISTS', related[2 * n]) == 1 then changed[n] = 2 end
   end
   call('SREM', me .. ':executions', unpack(composites))
 end
 
-local ok, failed, worked = 0, 0, 0
+local ok, failed = 0, 0
 for n, code in ipairs(changed) do
-  local i = 10 * n - 5
+  local i = 8 * n - 2
   local verb = ARGV[i]
   if code > 0 then
-    verbs[verb](ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 9])
+    verbs[verb](ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]), ARGV[i + 6], ARGV[i + 7])
   end
   if verb == 'ok' then ok = ok + 1 elseif verb == 'fail' then failed = failed + 1 end
-  worked = worked + tonumber(ARGV[i + 8])
 end
 if call('EXISTS', me) == 1 then
   if ok > 0 then call('HINCRBY', me, 'successful_job_count', ok) end
   if failed > 0 then call('HINCRBY', me, 'failed_job_count', failed) end
-  call('HINCRBYFLOAT', me, 'total_working_time', worked)
+  call('HINCRBYFLOAT', me, 'total_working_time', ARGV[5])
 end
 return changed

@@ -13,10 +13,10 @@ from shared.rqtypes import CrawlJob, CrawlQueue
 from shared.stages import Dispatch
 from shared.states import TaskKind
 from tests.conftest import BOTH_SERVERS
+from workers.deliveries import FIELDS
 from workers.executions import Executions, Running
 from workers.finisher import Ending, Finisher
 from workers.heartbeat import Heartbeat
-from workers.perform import FIELDS
 
 pytestmark = pytest.mark.parametrize("redis_server", BOTH_SERVERS, indirect=True)
 

@@ -14,8 +14,8 @@ from shared.rqtypes import CrawlJob, CrawlQueue
 from shared.stages import Release, Verdict, Work
 from shared.store import Store
 from tests.crawls import Crawl
+from workers.deliveries import Delivery
 from workers.executions import Executions
-from workers.perform import Delivery
 from workers.pool import Pool
 from workers.successors import Successors
 

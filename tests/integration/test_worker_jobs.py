@@ -200,6 +200,20 @@ def test_the_stop_command_stops_this_job_and_no_other(default: CrawlQueue, worki
     until(lambda: fetched(waiting).is_finished)
 
 
+def test_a_job_that_is_stopped_before_a_thread_has_begun_it_is_not_run(
+    default: CrawlQueue, worker: ConcurrentWorker
+) -> None:
+    job = default.enqueue(f.note, "stopped")
+    (taken,) = worker._take(1)
+    worker.running.add([taken.running])
+    worker.running.stop(job_id=job.id)
+    worker.finisher.start()
+    worker._perform(taken)
+    worker.finisher.stop()
+    assert fetched(job).is_failed
+    assert f.CALLS == []
+
+
 def test_a_job_enqueued_by_stock_rq_starts_within_a_second_or_so(
     default: CrawlQueue, working: ConcurrentWorker
 ) -> None:
