@@ -46,9 +46,12 @@ def pictures(tab: Tab, site: Site) -> None:
     expect(page.locator(".runs progress")).to_have_count(1)
     expect(page.locator(".runs .facts")).to_contain_text("pages/s", timeout=30_000)
     shoot(tab, "start")
+    # so slow that workers are seen at work
+    site.delay = 2.0
     tab.go("/queues")
     expect(page.locator(".doing").first).to_be_visible(timeout=30_000)
     shoot(tab, "queues")
+    site.delay = 0.01
     tab.go(f"/jobs/{job}")
     tab.system.ended(job, 120)
     for path, name in ((f"/jobs/{job}", "crawl"), (f"/jobs/{job}/broken/pages", "broken-links")):
