@@ -44,7 +44,7 @@ def create_schedule(call: Call, given: CreateSchedule) -> Answer:
         jitter=given.jitter,
         is_paused=given.paused,
     )
-    return _one(cases.create(call.store, call.queue, made), 201)
+    return _one(cases.create(call.store, call.queue, made, call.claim), 201)
 
 
 def get_schedule(call: Call, _given: NoQuery) -> Answer:
@@ -73,7 +73,7 @@ def delete_schedule(call: Call, _given: NoQuery) -> Answer:
 
 def run_schedule(call: Call, _given: NoBody) -> Answer:
     """Starts a crawl of the schedule now, also while it is paused; `lastJobId` names it."""
-    return _one(cases.run_now(call.store, call.queue, call.organisation_id, call.path["id"]), 202)
+    return _one(cases.run_now(call.store, call.queue, call.organisation_id, call.path["id"], call.claim), 202)
 
 
 def _domain(call: Call, given: CreateSchedule) -> Domain:

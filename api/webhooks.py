@@ -31,7 +31,7 @@ def list_webhooks(call: Call, given: Paged) -> Answer:
 def create_webhook(call: Call, given: CreateWebhook) -> Answer:
     """Adds a webhook. The answer holds its secret, which is not shown again."""
     wanted = cases.Wanted(given.type, given.url, given.events, given.description)
-    webhook, secret = cases.create(call.services.settings, call.store, call.organisation_id, wanted)
+    webhook, secret = cases.create(call.services.settings, call.store, call.organisation_id, wanted, call.claim)
     return _with_secret(webhook, secret, 201)
 
 

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from shared import analytics, ids, recurrence, timetable
@@ -18,7 +19,8 @@ from shared.models import Domain, Due, Schedule
 from shared.queue import TaskQueue
 from shared.recurrence import Recurrence
 from shared.states import Missed, Overlap, RunStatus
-from shared.store import Store, schedule_runs, schedules
+from shared.store import Store, idempotency, schedule_runs, schedules
+from shared.store.idempotency import Claim
 from shared.store.schedule_runs import Fired, Firing
 
 log = logging.getLogger(__name__)
@@ -56,9 +58,9 @@ def new(domain: Domain, rule: Recurrence, options: str) -> Schedule:
     return _replanned(fresh, now)
 
 
-def create(store: Store, queue: TaskQueue, schedule: Schedule) -> Schedule:
-    """Stores a schedule that `new` made. Raises NotFound when its domain is gone."""
-    made = schedules.create(store, _replanned(schedule, now_us()))
+def create(store: Store, queue: TaskQueue, schedule: Schedule, claim: Claim | None = None) -> Schedule:
+    """Stores a schedule that `new` made, once for a key. Raises NotFound when its domain is gone."""
+    made = schedules.create(store, _replanned(schedule, now_us()), claim)
     _write(queue, put=made.due)
     return made
 
@@ -96,17 +98,26 @@ def remove(store: Store, queue: TaskQueue, organisation_id: int, uid: str) -> Sc
     return gone
 
 
-def run_now(store: Store, queue: TaskQueue, organisation_id: int, uid: str) -> Schedule:
-    """Starts a run at once, paused or not; it waits where the schedule says so.
+def run_now(store: Store, queue: TaskQueue, organisation_id: int, uid: str, claim: Claim | None = None) -> Schedule:
+    """Starts a run at once, paused or not, one for a key; it waits where the schedule says so.
 
     Raises NotFound, Conflict where the last run still goes and the schedule skips then, Invalid.
     """
     found = schedules.get(store, uid, organisation_id)
-    fired = _settled(store, queue, found.uid, schedule_runs.fire_now)
+    fired = _settled(store, queue, found.uid, partial(_fire_once, claim))
     if fired is None or fired.status is RunStatus.SKIPPED:
         raise Conflict("The last run has not ended")
     _go(store, queue, fired)
     return fired.schedule
+
+
+def _fire_once(claim: Claim | None, conn: Any, firing: Firing) -> Fired | None:
+    if idempotency.made(conn, claim) is not None:
+        return Fired(schedules.locked(conn, schedules.by_uid(firing.schedule_uid)), RunStatus.STARTED)
+    fired = schedule_runs.fire_now(conn, firing)
+    if fired is not None and fired.status not in (None, RunStatus.SKIPPED):
+        idempotency.note(conn, claim, fired.schedule.id)
+    return fired
 
 
 def fire(store: Store, queue: TaskQueue, uid: str, due: int) -> str | None:

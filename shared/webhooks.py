@@ -13,6 +13,7 @@ from shared.errors import Conflict, Invalid
 from shared.models import Delivery, Webhook
 from shared.settings import Settings
 from shared.store import Store, deliveries, webhooks
+from shared.store.idempotency import Claim
 from shared.store.webhooks import NewWebhook
 
 HTTP, APPRISE = "http", "apprise"
@@ -33,8 +34,10 @@ class Wanted:
     description: str
 
 
-def create(settings: Settings, store: Store, organisation_id: int, wanted: Wanted) -> tuple[Webhook, str | None]:
-    """A new webhook, and its secret, which is never shown again (Apprise has none).
+def create(
+    settings: Settings, store: Store, organisation_id: int, wanted: Wanted, claim: Claim | None = None
+) -> tuple[Webhook, str | None]:
+    """A new webhook, one for a key, and its secret, which is never shown again (Apprise has none).
 
     Raises Invalid for an address that must not be reached or a missing extra, Conflict.
     """
@@ -42,7 +45,8 @@ def create(settings: Settings, store: Store, organisation_id: int, wanted: Wante
     secret = _new_secret() if wanted.type == HTTP else None
     sealed = vault.seal(settings, secret) if secret else None
     new = NewWebhook(wanted.type, events=wanted.events, description=wanted.description, secret=sealed, **target)
-    return webhooks.create(store, organisation_id, new, now_us()), secret
+    made = webhooks.create(store, organisation_id, new, now_us(), claim)
+    return made, vault.open_sealed(settings, made.secret) if made.secret else None
 
 
 def _target(settings: Settings, type: str, url: str) -> dict[str, str]:

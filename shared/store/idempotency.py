@@ -42,15 +42,18 @@ def _mine(claim: Claim) -> Any:
     return and_(_I.organisation_id == claim.organisation_id, _I.key == claim.key)
 
 
-def made(conn: Connection, claim: Claim) -> int | None:
-    """The number of the job that a request with this key has made already; nobody else makes one meanwhile."""
+def made(conn: Connection, claim: Claim | None) -> int | None:
+    """The number of what a request with this key has made already; nobody else makes one meanwhile."""
+    if claim is None:
+        return None
     row = conn.execute(select(_I.body).where(_mine(claim), _I.status.is_(None)).with_for_update()).first()
     return int(row.body) if row is not None and row.body is not None else None
 
 
-def note(conn: Connection, claim: Claim, job_no: int) -> None:
-    """Notes the job that the request has made, in the transaction that makes it."""
-    conn.execute(update(idempotency).where(_mine(claim), _I.status.is_(None)).values(body=str(job_no)))
+def note(conn: Connection, claim: Claim | None, number: int) -> None:
+    """Notes the number of what the request has made, in the transaction that makes it."""
+    if claim is not None:
+        conn.execute(update(idempotency).where(_mine(claim), _I.status.is_(None)).values(body=str(number)))
 
 
 def begin(store: Store, claim: Claim, fingerprint: str, now: int) -> Answer | None:

@@ -154,15 +154,14 @@ def submit(
         if first.page is not None:
             add_page(conn, domain, first.page, now)
         job_no, task_id = create(conn, domain, options, now, first, origin)
-        if first.claim is not None:
-            idempotency.note(conn, first.claim, job_no)
+        idempotency.note(conn, first.claim, job_no)
         return load(conn, [job_no])[job_no], task_id
 
     return store.write(step)
 
 
 def _made_before(conn: Connection, first: FirstTask) -> tuple[Job, int] | None:
-    job_no = idempotency.made(conn, first.claim) if first.claim is not None else None
+    job_no = idempotency.made(conn, first.claim)
     job = load(conn, [job_no]).get(job_no) if job_no is not None else None
     return (job, ids.pack(job.id, _first_seq(first))) if job is not None else None
 

@@ -10,7 +10,9 @@ from shared.errors import NotFound
 from shared.models import Domain, Due, LastJob, Schedule
 from shared.recurrence import Recurrence
 from shared.states import JobState, Missed, Overlap, RunStatus
+from shared.store import idempotency
 from shared.store.engine import Store
+from shared.store.idempotency import Claim
 from shared.store.schedule_tables import schedule_runs, schedules
 from shared.store.tables import domains, jobs
 
@@ -30,10 +32,16 @@ _LOADED = (
 )
 
 
-def create(store: Store, schedule: Schedule) -> Schedule:
-    """Stores a new schedule (its id is not looked at); as it is stored."""
+def create(store: Store, schedule: Schedule, claim: Claim | None) -> Schedule:
+    """Stores a new schedule (its id is not looked at); as it is stored.
+
+    Where an earlier request with the same key has made one, that one. Raises NotFound when that is deleted.
+    """
 
     def step(conn: Connection) -> Schedule:
+        earlier = idempotency.made(conn, claim)
+        if earlier is not None:
+            return _load(conn, _S.id == earlier)
         new = {
             "uid": schedule.uid,
             "organisation_id": schedule.domain.organisation_id,
@@ -41,6 +49,7 @@ def create(store: Store, schedule: Schedule) -> Schedule:
         }
         made = insert(schedules).values({**new, "domain_id": schedule.domain.id, **_values(schedule)})
         number = conn.execute(made.returning(_S.id)).scalar_one()
+        idempotency.note(conn, claim, number)
         return _load(conn, _S.id == number)
 
     return store.write(step)

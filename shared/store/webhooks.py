@@ -10,7 +10,9 @@ from shared import ids
 from shared.errors import Conflict, NotFound
 from shared.models import Webhook
 from shared.states import DeliveryState
+from shared.store import idempotency
 from shared.store.engine import Store
+from shared.store.idempotency import Claim
 from shared.store.webhook_tables import IS_DUE, webhook_deliveries, webhooks
 
 #: of one organisation: each end of a job asks for them
@@ -32,8 +34,11 @@ class NewWebhook:
     sealed_url: str | None = None
 
 
-def create(store: Store, organisation_id: int, new: NewWebhook, now: int) -> Webhook:
-    """Stores a webhook. Raises Conflict when the organisation has a hundred."""
+def create(store: Store, organisation_id: int, new: NewWebhook, now: int, claim: Claim | None) -> Webhook:
+    """Stores a webhook; where an earlier request with the same key has made one, that one.
+
+    Raises Conflict when the organisation has a hundred, NotFound when the earlier one is deleted.
+    """
     values = {
         "uid": str(ids.new_uuid()),
         "organisation_id": organisation_id,
@@ -49,10 +54,15 @@ def create(store: Store, organisation_id: int, new: NewWebhook, now: int) -> Web
     }
 
     def step(conn: Connection) -> Webhook:
+        earlier = idempotency.made(conn, claim)
+        if earlier is not None:
+            return _there(by_number(conn, earlier))
         count = select(func.count()).select_from(webhooks).where(_W.organisation_id == organisation_id)
         if conn.execute(count).scalar_one() >= MOST:
             raise Conflict(f"An organisation can have {MOST} webhooks")
-        return _webhook(conn.execute(insert(webhooks).values(values).returning(*webhooks.c)).one())
+        made = _webhook(conn.execute(insert(webhooks).values(values).returning(*webhooks.c)).one())
+        idempotency.note(conn, claim, made.id)
+        return made
 
     return store.write(step)
 
@@ -76,9 +86,13 @@ def get(store: Store, text: str, organisation_id: int) -> Webhook:
     uid = ids.parse_uuid(text)
     with store.read() as conn:
         row = conn.execute(select(webhooks).where(_W.uid == str(uid), _W.organisation_id == organisation_id)).first()
-    if row is None:
+    return _there(_webhook(row) if row is not None else None)
+
+
+def _there(found: Webhook | None) -> Webhook:
+    if found is None:
         raise NotFound("Webhook not found")
-    return _webhook(row)
+    return found
 
 
 def by_number(conn: Connection, number: int) -> Webhook | None:
