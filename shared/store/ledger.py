@@ -183,7 +183,8 @@ class Ledger:
         if account.by_levels:
             found = levels.claimable(self.conn, account.job_id, bool(account.discovering), found)
         account.n_inflight += len(found)
-        handed = self._hand(account, found) if claimable is _CLAIMABLE else set()
+        # what is handed stays pending until it is started: a second look, for other hosts, would claim it again
+        handed = set() if self._crowded else self._hand(account, found)
         queued = [row for row in found if row.id not in handed]
         if queued:
             self.conn.execute(_CLAIM, {"ids": [row.id for row in queued], "now": self.now})
