@@ -23,7 +23,7 @@ _PLACEHOLDER = re.compile(r"/([a-z-]+)/<([a-z_]+)>")
 #: how a part of a path is called in `--help`, by the part before it
 _METAVARS = {
     "jobs": "JOB",
-    "tasks": "HASH",
+    "tasks": "TASK",
     "queues": "QUEUE",
     "domains": "DOMAIN",
     "pages": "PAGE",
@@ -109,7 +109,8 @@ def with_options(*options: Option) -> Option:
 def path_argument(name: str, kind: str) -> Option:
     """An argument that becomes a part of a path after `kind`; `job_id` is a crawl's."""
     completion = job_ids if name == "job_id" else None
-    return click.argument(name, metavar=_METAVARS[kind], callback=_segment, shell_complete=completion)
+    metavar = "HASH" if name == "task_hash" else _METAVARS[kind]
+    return click.argument(name, metavar=metavar, callback=_segment, shell_complete=completion)
 
 
 def add_verbs(group: click.Group, *verbs: Verb) -> None:
