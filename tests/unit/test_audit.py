@@ -18,14 +18,14 @@ REFUSED = "Traceback ...\nrequests.exceptions.ProxyError: HTTPSConnectionPool(ho
     [
         (0, [FINE], True, "1 packages, no known vulnerability"),
         (1, [FINE, BAD], False, "flask 0.1: PYSEC-1"),
-        (0, [FINE, UNKNOWN], False, UNKNOWN["skip_reason"]),
+        (0, [FINE, UNKNOWN], True, UNKNOWN["skip_reason"]),
         (0, [UNKNOWN, UNKNOWN], True, UNREACHABLE),
         (1, [UNKNOWN, BAD], False, "flask 0.1: PYSEC-1"),
         (3, [FINE], False, "ended with 3"),
         (0, [], False, "0 packages"),
     ],
 )
-def test_findings_and_gaps_fail_and_a_service_that_knows_no_package_does_not(
+def test_findings_fail_and_packages_that_the_service_does_not_know_are_told(
     code: int, asked: list[Any], ok: bool, told: str
 ) -> None:
     verdict = judge(code, json.dumps({"dependencies": asked}), "")
@@ -38,7 +38,8 @@ def test_findings_and_gaps_fail_and_a_service_that_knows_no_package_does_not(
     [
         (REFUSED, True),
         ("requests.exceptions.HTTPError: 503 Server Error: Service Unavailable", True),
-        ("requests.exceptions.HTTPError: 400 Client Error: Bad Request", False),
+        ("During handling ...\nrequests.exceptions.SSLError: self-signed certificate in certificate chain", True),
+        ("ValueError: not requests.exceptions.HTTPError", False),
         ("ERROR:pip_audit._cli:requirements-dev.lock: hash missing", False),
         ("", False),
     ],
