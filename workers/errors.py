@@ -169,6 +169,8 @@ class Cancelled(FetchError):
 class LeaseLost(Cancelled):
     """Its worker did not hold the task any more."""
 
+    kind = "lease_lost"
+
 
 def of_kind(kind: str, message: str) -> FetchError:
     """The error that a stable kind names, or the general one."""

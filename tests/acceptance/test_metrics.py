@@ -22,7 +22,8 @@ def test_a_crawl_shows_in_the_metrics_of_all_processes(system: System, site: Sit
     found = samples(system)
     assert found["crawlyard_tasks_total", "discover.pages", "completed"] == 1
     assert found["crawlyard_fetch_duration_seconds_count",] == 200
-    assert found["crawlyard_commit_items_total",] >= 2 * 201
+    # an outcome each, and admissions of those that no commit handed to its worker
+    assert found["crawlyard_commit_items_total",] > 201
     assert found["crawlyard_workers", "idle"] == 2
     step = ("crawlyard_scheduler_steps_total", "done", "due")  # label values in the order of their names
     until(lambda: samples(system).get(step, 0) > 0, 20, "the scheduler has told nothing")
