@@ -56,7 +56,7 @@ def _body(raw: Any, limit: int, keep: bool, cut: bool, large: Callable[[], None]
             kept.write(chunk)
         if received >= limit and cut:
             break
-        if large is not None and received > LARGE:
+        if large is not None and keep and received > LARGE:
             large()
     return kept.getvalue(), received
 

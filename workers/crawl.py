@@ -29,7 +29,7 @@ _MAX_HOP = 2_000
 
 def crawl(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
     """Crawls the page of an admitted task. Raises Cancelled when it is halted on the way."""
-    with Turn(ctx.politeness, str(work.id), halted) as turn:
+    with Turn(ctx.politeness, str(work.id), halted, places=ctx.large) as turn:
         return _crawl(ctx, work, turn)
 
 

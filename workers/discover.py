@@ -1,6 +1,6 @@
 """Finds the pages of a domain: settles the scheme, reads robots.txt and sitemaps, starts at the home page."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from shared.states import SourceType, TaskState, WarningKind
 from shared.store import job_options
 from workers.crawl import after_error
 from workers.errors import Cancelled, ConnectionReset, ConnectRefused, ConnectTimeout, FetchError, TlsError
-from workers.guide import guide, is_on_its_hosts
+from workers.guide import SitemapGate, guide, is_on_its_hosts
 from workers.links import named_link, new_links, robots_rules
 from workers.politeness import host_of
 from workers.robots import RobotsRules
@@ -73,9 +73,14 @@ def _from_home(ctx: Runtime, work: Work, rules: RobotsRules, halted: Callable[[]
     full = hand_over([named_link(ctx, work, home)], SourceType.MANUAL, 0)
     reader = _reader(ctx, work, halted, guessed=not rules.sitemaps)
     if options.use_sitemap and not full and options.max_depth != 0:
-        candidates = rules.sitemaps or (f"{origin}/sitemap.xml", f"{origin}/sitemap_index.xml")
-        _read_sitemaps(ctx, work, reader.urls(candidates), hand_over, 1)
+        _read_sitemaps(ctx, work, reader.urls(_sitemaps(work, rules)), hand_over, 1)
     return _found(work, hand_over, reader)
+
+
+def _sitemaps(work: Work, rules: RobotsRules) -> Sequence[str]:
+    """Those that robots.txt announces, or else where one may be."""
+    guesses = (f"{work.job.origin}/sitemap.xml", f"{work.job.origin}/sitemap_index.xml")
+    return rules.sitemaps or [url for url in guesses if not work.job.options.respect_robots or rules.allows(url)]
 
 
 def _from_named(ctx: Runtime, work: Work, halted: Callable[[], bool]) -> Outcome:
@@ -112,11 +117,9 @@ def _named(ctx: Runtime, work: Work, url: str) -> NewLink:
 
 
 def _reader(ctx: Runtime, work: Work, halted: Callable[[], bool], guessed: bool = False) -> SitemapReader:
-    turn = Turn(ctx.politeness, str(work.id), halted)
+    gate = SitemapGate(ctx, work, Turn(ctx.politeness, str(work.id), halted))
     ask = guide(ctx.settings, work)
-    return SitemapReader(
-        ctx.fetcher, cancelled=halted, guide=ask, gate=turn, guessed=guessed, places=ctx.large_sitemaps
-    )
+    return SitemapReader(ctx.fetcher, cancelled=halted, guide=ask, gate=gate, guessed=guessed, places=ctx.large)
 
 
 def _read_sitemaps(

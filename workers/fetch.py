@@ -6,6 +6,7 @@
 import http.client
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from ssl import SSLContext
 from typing import NamedTuple
@@ -24,12 +25,14 @@ from workers.decode import ACCEPT_ENCODING, decode
 from workers.egress import EgressPolicy
 from workers.errors import (
     BadUrl,
+    BodyTooLarge,
     ConnectionReset,
     RedirectLoop,
     TooManyRedirects,
     TurnLost,
 )
 from workers.gates import Gate
+from workers.large import LARGE
 from workers.sockets import Flight, LeanAdapter
 
 _ASCII = "".join(map(chr, range(128)))
@@ -90,7 +93,7 @@ class _Call(NamedTuple):
     large: Callable[[], None] | None = None
 
     def is_large(self) -> None:
-        """The body is, or may become when decoded, a large one: it may have to wait for room."""
+        """The body is a large one: it may have to wait for room."""
         if self.large is not None:
             with self.flight.paused():
                 self.large()
@@ -136,7 +139,7 @@ class Fetcher:
 
         `guide` says what to send to each hop, `headers` what to send to all. `max_body` (bytes, as sent) replaces
         the limit, and with `cut` only as much is read; `cancelled` is asked before each hop and read. `large` waits for
-        room, once a body is large or is to be decoded.
+        room, once a body is large.
         Raises a FetchError of workers.errors for whatever goes wrong, never for a status code.
         """
         limits = self.limits if max_body is None else replace(self.limits, body=max_body)
@@ -248,11 +251,17 @@ def _response(url: str, answer: Answer, call: _Call, hops: tuple[Hop, ...]) -> R
     elapsed = round((ended - call.flight.started) * 1000)
     phases = call.flight.marks.phases(ended)
     coding = answer.headers.get("content-encoding")
-    body = answer.body
-    if coding and body:
-        call.is_large()
-        body = decode(body, coding, call.limits.decoded)
+    body = _decoded(answer.body, coding, call) if coding and answer.body else answer.body
     return Response(url, answer.status, answer.headers, body, answer.received, elapsed, hops, phases)
+
+
+def _decoded(body: bytes, coding: str, call: _Call) -> bytes:
+    """Most bodies are small: only one that is not waits for room, and is then decoded anew."""
+    if call.large is not None and call.limits.decoded > LARGE:
+        with suppress(BodyTooLarge):
+            return decode(body, coding, LARGE)
+        call.is_large()
+    return decode(body, coding, call.limits.decoded)
 
 
 def _as_utf8(header: str) -> str:

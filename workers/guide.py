@@ -1,5 +1,6 @@
 """What a task's requests say of themselves, and where they may be led: asked before each hop of a fetch."""
 
+import time
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -8,11 +9,15 @@ from shared.models import Job
 from shared.settings import Settings
 from shared.stages import Work
 from shared.vault import NoSecretKey, SecretUnreadable
-from workers.errors import CredentialsUnreadable, RedirectRefused
+from workers.errors import CredentialsUnreadable, RedirectRefused, RobotsPending
 from workers.fetch import Guide, Response
 from workers.politeness import host_of
+from workers.robots import RobotsRules
 from workers.runtime import Runtime
-from workers.turns import Turn
+from workers.turns import PATIENCE, Turn
+
+#: seconds between two looks for a robots.txt that another task fetches
+_LOOK = 0.2
 
 
 def fetch(ctx: Runtime, work: Work, url: str, turn: Turn, conditions: Mapping[str, str] | None = None) -> Response:
@@ -22,7 +27,12 @@ def fetch(ctx: Runtime, work: Work, url: str, turn: Turn, conditions: Mapping[st
     those that it redirects to.
     """
     return ctx.fetcher.get(
-        url, headers=conditions, cancelled=turn.is_halted, guide=guide(ctx.settings, work), gate=_Gate(ctx, work, turn)
+        url,
+        headers=conditions,
+        cancelled=turn.is_halted,
+        guide=guide(ctx.settings, work),
+        gate=_Gate(ctx, work, turn),
+        large=turn.place.take,
     )
 
 
@@ -33,10 +43,11 @@ class _Gate:
         self._ctx, self._work, self._turn = ctx, work, turn
 
     def __call__(self, url: str) -> None:
-        # the task's own URL was looked up before its turn came
-        if url != self._work.url and self._work.job.options.respect_robots:
+        if self._work.job.options.respect_robots and not self._was_looked_up(url):
             self._turn.close()  # the hop before is over, and robots.txt may need its connection
-            self._check(url)
+            rules = self._rules(url)
+            if rules is not None and not rules.allows(url):
+                raise RedirectRefused(f"Leads to {url}, which robots.txt does not allow")
         self._turn(url)
 
     def go(self, url: str) -> None:
@@ -45,21 +56,43 @@ class _Gate:
     def went(self, url: str) -> None:
         self._turn.went(url)
 
-    def _check(self, url: str) -> None:
-        origin, agent = urls.split(url)[0], self._work.job.options.user_agent
-        if is_on_its_hosts(self._work.job, url):
-            rules = self._ctx.robots.rules(origin, self._turn.is_halted, agent)
-            if rules.crawl_delay:
-                self._ctx.politeness.obey(host_of(url), rules.crawl_delay)
-        elif (known := self._ctx.robots.known(origin, agent)) is not None:
-            rules = known
-        else:
-            return  # a stranger's page, looked at once to see that the link is no broken one
-        if not rules.allows(url):
-            raise RedirectRefused(f"Leads to {url}, which robots.txt does not allow")
-
     def close(self) -> None:
         self._turn.close()
+
+    def _was_looked_up(self, url: str) -> bool:
+        """The task's own URL was, before its turn came."""
+        return url == self._work.url
+
+    def _rules(self, url: str) -> RobotsRules | None:
+        if is_on_its_hosts(self._work.job, url):
+            return self._obeyed(url)
+        # a stranger's page is looked at once, to see that the link is no broken one
+        return self._ctx.robots.known(urls.split(url)[0], self._work.job.options.user_agent)
+
+    def _obeyed(self, url: str) -> RobotsRules:
+        """The rules of a URL's origin, whose delay is kept from here on."""
+        agent = self._work.job.options.user_agent
+        rules = self._ctx.robots.rules(urls.split(url)[0], self._turn.is_halted, agent)
+        if rules.crawl_delay:
+            self._ctx.politeness.obey(host_of(url), rules.crawl_delay)
+        return rules
+
+
+class SitemapGate(_Gate):
+    """The same for sitemaps, which may be on any host: that of the job announces its own, others have their rules."""
+
+    def _was_looked_up(self, url: str) -> bool:
+        return urls.split(url)[0] == self._work.job.origin
+
+    def _rules(self, url: str) -> RobotsRules:
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._obeyed(url)
+            except RobotsPending:
+                if time.monotonic() > end:
+                    raise
+                self._turn.rest(_LOOK)
 
 
 def guide(settings: Settings, work: Work) -> Guide | None:

@@ -1,4 +1,4 @@
-"""Places for large files in a process's memory: a sitemap may have 50 MB, and every thread may be reading one."""
+"""Places for large bodies in a process's memory: a page or a sitemap may have 50 MB, and every thread may read one."""
 
 import threading
 import time
@@ -8,8 +8,8 @@ from typing import Self
 
 from workers.errors import Cancelled, HostBusy
 
-#: bytes from which on a file takes a place
-LARGE = 4_000_000
+#: bytes, decoded, from which on a body takes a place
+LARGE = 1_000_000
 #: reading them is work for the processor: more at once would only keep the heartbeat waiting
 _PLACES = 3
 #: seconds; a file is read for half a minute at most, so several have had their turn by then
@@ -30,7 +30,7 @@ class Places:
             if cancelled is not None and cancelled():
                 raise Cancelled
             if time.monotonic() > end:
-                raise HostBusy("Too many large files are being read")
+                raise HostBusy("Too many large bodies are being read")
 
     def leave(self) -> None:
         """Gives a place back."""
@@ -38,7 +38,7 @@ class Places:
 
 
 class Place:
-    """One file's place: none until it turns out to be large."""
+    """One reader's place: none until what it reads turns out to be large."""
 
     def __init__(self, places: Places, cancelled: Callable[[], bool] | None) -> None:
         self._places, self._cancelled, self._is_taken = places, cancelled, False
@@ -47,12 +47,16 @@ class Place:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Gives the place back, if it was taken."""
         if self._is_taken:
             self._is_taken = False
             self._places.leave()
 
     def take(self) -> None:
-        """The file is large. Raises HostBusy, Cancelled."""
+        """The body is large. Raises HostBusy, Cancelled."""
         if not self._is_taken:
             self._places.take(self._cancelled)
             self._is_taken = True

@@ -70,7 +70,7 @@ class Runtime:
     flusher: Flusher
     seen: SeenUrls = field(default_factory=SeenUrls)
     traps: Traps = field(default_factory=Traps)
-    large_sitemaps: Places = field(default_factory=Places)
+    large: Places = field(default_factory=Places)
 
     def close(self) -> None:
         """Commits what is left and closes everything."""

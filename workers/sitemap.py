@@ -29,6 +29,7 @@ MAX_PROBLEMS = 100
 _CHUNK = 65_536
 _ITEMS = ("{*}url", "{*}sitemap", "{*}item", "{*}entry")
 _PAGE = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body)\b", re.I).match
+_GZIP = b"\x1f\x8b"
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -76,6 +77,8 @@ class SitemapReader:
     def _file(self, url: str, depth: int, place: Place) -> Iterator[str]:
         response = self._get(url, self._guessed and depth == 1, place)
         if response is not None:
+            if response.body.startswith(_GZIP):
+                place.take()  # it may unpack to a large one
             yield from self._read(response, depth)
 
     def _enqueue(self, ref: str, base: str | None, depth: int) -> None:
@@ -175,7 +178,7 @@ def entries(body: bytes) -> Iterator[tuple[bool, str]]:
 
 
 def _unpacked(body: bytes) -> Iterator[bytes]:
-    if not body.startswith(b"\x1f\x8b"):
+    if not body.startswith(_GZIP):
         yield from (body[at : at + _CHUNK] for at in range(0, min(len(body), MAX_FILE), _CHUNK))
         return
     size = 0

@@ -12,6 +12,7 @@ from shared.clock import SECOND, now_us
 from shared.errors import QueueUnavailable
 from workers.errors import Cancelled, FetchError, HostBusy, TurnLost, Unanswered
 from workers.fetch import Response
+from workers.large import Place, Places
 from workers.politeness import FRESH, FULL, SHORT, Blocks, Politeness, host_of
 from workers.retry import Answer, is_blocking, retry_after_seconds
 
@@ -39,12 +40,18 @@ class Turn:
         "_task",
         "_who",
         "has_asked",
+        "place",
     )
 
     def __init__(
-        self, politeness: Politeness, task: str, halted: Callable[[], bool] | None, counted: bool = False
+        self,
+        politeness: Politeness,
+        task: str,
+        halted: Callable[[], bool] | None,
+        counted: bool = False,
+        places: Places | None = None,
     ) -> None:
-        """`counted`: its requests are noted even where no interval is known yet."""
+        """`counted`: its requests are noted even where no interval is known yet. `places` are for large bodies."""
         self._politeness, self._task, self._halted, self._counted = politeness, task, halted, counted
         #: the host that the next request may go to at once
         self._granted: str | None = None
@@ -58,12 +65,15 @@ class Turn:
         self._leaving: str | None = None
         #: whether any request has left
         self.has_asked = False
+        #: for what it fetches, until it is left
+        self.place = Place(places or Places(), self.is_halted)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+        self.place.leave()
         if self._load is not None:
             self._politeness.loads.leave(self._load)
             self._load = None
@@ -92,7 +102,7 @@ class Turn:
                 return wait
             if wait == FULL and time.monotonic() > end:
                 return FULL
-            self._sleep(_CONNECTION_STEP if wait < 0 else wait)
+            self.rest(_CONNECTION_STEP if wait < 0 else wait)
 
     def _ask(self, host: str, crawl_delay: float | None, urgent: bool) -> float:
         try:
@@ -118,7 +128,7 @@ class Turn:
         while (wait := self._ask(host, None, urgent=True)) != 0:
             if time.monotonic() + wait > end:
                 raise HostBusy(f"{host} is not to be asked again for {max(wait, 1):.0f} s", max(wait, SHORT))
-            self._sleep(_CONNECTION_STEP if wait < 0 else min(wait, 1.0))
+            self.rest(_CONNECTION_STEP if wait < 0 else min(wait, 1.0))
 
     def go(self, url: str) -> None:
         """The connection is open: waits for the moment to send. Raises TurnLost where that is not soon, Cancelled."""
@@ -127,7 +137,7 @@ class Turn:
         while (wait := self._departure(host)) != 0:
             if wait > SHORT or time.monotonic() + wait > end:
                 raise TurnLost(seconds=wait)
-            self._sleep(wait)
+            self.rest(wait)
         self.has_asked = True
 
     def _departure(self, host: str) -> float:
@@ -171,7 +181,8 @@ class Turn:
         """Whether the task is to stop."""
         return self._halted is not None and self._halted()
 
-    def _sleep(self, seconds: float) -> None:
+    def rest(self, seconds: float) -> None:
+        """Waits. Raises Cancelled once the task is to stop."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if self.is_halted():

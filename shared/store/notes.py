@@ -22,20 +22,28 @@ _W, _R = job_warnings.c, task_redirects.c
 
 def record(conn: Connection, finished: Iterable[Finish], now: int) -> None:
     """Keeps the warnings and redirects that ended tasks bring."""
-    dialect: Any = sqlite if conn.dialect.name == "sqlite" else postgresql
     warnings = [(o.work.job.id, w) for o in finished for w in o.warnings]
     for job_id, warning in sorted(warnings, key=lambda pair: (pair[0], pair[1].kind, pair[1].subject)):
-        if not _has_room(conn, job_id, warning):
-            continue
-        values = {"job_id": job_id, "kind": warning.kind, "subject": warning.subject, "created_at": now}
-        put = dialect.insert(job_warnings).values(**values, message=warning.message, n=warning.n)
-        key = [_W.job_id, _W.kind, _W.subject]
-        conn.execute(put.on_conflict_do_update(index_elements=key, set_={"n": _W.n + put.excluded.n}))
+        warn(conn, job_id, warning, now)
     rows = {o.work.id: _packed(o.redirects) for o in finished if o.redirects}
     if rows:
-        put = dialect.insert(task_redirects)
+        put = _dialect(conn).insert(task_redirects)
         put = put.on_conflict_do_update(index_elements=[_R.task_id], set_={"hops": put.excluded.hops})
         conn.execute(put, [{"task_id": task_id, "hops": hops} for task_id, hops in sorted(rows.items())])
+
+
+def warn(conn: Connection, job_id: int, warning: JobWarning, now: int) -> None:
+    """Keeps a warning of a job; one that it has is counted on."""
+    if not _has_room(conn, job_id, warning):
+        return
+    values = {"job_id": job_id, "kind": warning.kind, "subject": warning.subject, "created_at": now}
+    put = _dialect(conn).insert(job_warnings).values(**values, message=warning.message, n=warning.n)
+    key = [_W.job_id, _W.kind, _W.subject]
+    conn.execute(put.on_conflict_do_update(index_elements=key, set_={"n": _W.n + put.excluded.n}))
+
+
+def _dialect(conn: Connection) -> Any:
+    return sqlite if conn.dialect.name == "sqlite" else postgresql
 
 
 def _has_room(conn: Connection, job_id: int, warning: JobWarning) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import bindparam, update
 
 from shared import ids
-from shared.stages import Delay, Finish, Found, Outcome, Recheck, Release, Verdict, Work
-from shared.states import TaskKind, TaskState
+from shared.stages import Delay, Finish, Found, JobWarning, Outcome, Recheck, Release, Verdict, Work
+from shared.states import TaskKind, TaskState, WarningKind
 from shared.store import attempts, changes, delays, holders, links, notes, validators
 from shared.store.ledger import Ledger
 from shared.store.tables import pages, tasks
@@ -83,6 +83,8 @@ def finish_rows(ledger: Ledger, finished: Sequence[tuple[Finish, Any]]) -> None:
         account = ledger.account(row.job_id)
         if row.kind == TaskKind.DISCOVER_PAGES:
             account.discovery_ended(o)
+            if o.job_error and not account.error:
+                notes.warn(ledger.conn, row.job_id, _half_discovered(o.job_error), ledger.now)
             continue
         f = o.fetched
         account.tally.add(o.state, f.status_code, f.cache_status, f.response_time, f.bytes)
@@ -90,6 +92,11 @@ def finish_rows(ledger: Ledger, finished: Sequence[tuple[Finish, Any]]) -> None:
         if o.job_error:
             account.fail(o.job_error)
     _update_pages(ledger, finished)
+
+
+def _half_discovered(reason: str) -> JobWarning:
+    """For a job that goes on with the pages that were found before."""
+    return JobWarning(WarningKind.SITEMAP, "discovery", f"Discovery ended before it was complete: {reason}")
 
 
 def _finish_values(o: Finish, row: Any, now: int) -> dict[str, Any]:

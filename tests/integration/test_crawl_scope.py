@@ -129,6 +129,39 @@ def test_redirects_lead_nowhere_that_robots_txt_forbids(crawl: Crawls, web: Web)
     assert web.other.paths() == ["/private/c"]
 
 
+def urlset(*urls: str) -> Page:
+    found = "".join(f"<url><loc>{url}</loc></url>" for url in urls)
+    return 200, {"Content-Type": "application/xml"}, f"<urlset>{found}</urlset>".encode()
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_sitemap_on_another_host_is_asked_for_as_that_hosts_rules_allow(
+    crawl: Crawls, web: Web, allowed: bool
+) -> None:
+    announced = f"Sitemap: {web.url('other:/maps/1.xml')}".encode()
+    rules = b"User-agent: *\nDisallow: /" + (b"private" if allowed else b"maps")
+    web.www.pages = {"/": html("home"), "/a": html("a"), "/robots.txt": (200, {}, announced)}
+    web.other.pages = {"/robots.txt": (200, {}, rules), "/maps/1.xml": urlset(f"{web.domain}/a")}
+    job = crawl.run(web.domain)
+    assert web.other.paths() == ["/robots.txt", "/maps/1.xml"][: 1 + allowed]
+    assert set(crawl.statuses(job)) == ({"/", "/a"} if allowed else {"/"})
+    assert len(job["warnings"]) == (0 if allowed else 1)
+    assert all("robots.txt does not allow" in warning["message"] for warning in job["warnings"])
+
+
+def test_sitemaps_are_not_guessed_where_robots_txt_forbids_them(crawl: Crawls, web: Web) -> None:
+    rules = b"User-agent: *\nDisallow: /sitemap.xml"
+    web.www.pages = {
+        "/": html("home"),
+        "/robots.txt": (200, {}, rules),
+        "/a": html("a"),
+        "/sitemap_index.xml": urlset("/a"),
+    }
+    job = crawl.run(web.domain)
+    assert sorted(web.www.paths()) == ["/", "/a", "/robots.txt", "/sitemap_index.xml"]
+    assert job["warnings"] == []
+
+
 def test_rules_leave_out_what_is_found_and_never_ask_for_it(crawl: Crawls, web: Web) -> None:
     web.www.pages = {
         "/": web.links("/blog/1", "/blog/secret/1", "/shop", "/blog/out"),

@@ -142,6 +142,28 @@ def test_encoded_bodies_are_decoded_and_counted_as_sent(fetcher: Fetcher, coding
         assert response.bytes_received == len(packed)
 
 
+@pytest.mark.parametrize(
+    ("size", "kind", "coding", "is_large"),
+    [
+        (900_000, "text/html", "", False),
+        (1_100_000, "text/html", "", True),
+        (900_000, "text/html", "gzip", False),
+        (1_100_000, "text/html", "gzip", True),
+        (1_100_000, "image/png", "", False),  # counted, not kept
+    ],
+)
+def test_large_bodies_and_no_others_wait_for_room(
+    fetcher: Fetcher, size: int, kind: str, coding: str, is_large: bool
+) -> None:
+    fetcher.limits = replace(LIMITS, body=2_000_000, decoded=2_000_000, total=5.0)
+    body = gzip.compress(b"x" * size) if coding else b"x" * size
+    waits: list[None] = []
+    with Site({"/": (200, {"Content-Type": kind, "Content-Encoding": coding}, body)}) as site:
+        response = fetcher.get(site.url(), large=lambda: waits.append(None))
+    assert len(response.body) == (0 if kind == "image/png" else size)
+    assert bool(waits) is is_large
+
+
 @pytest.mark.parametrize("coding", ["br", "gzip", "zstd", "deflate", "compress", "gzip, gzip, gzip"])
 def test_what_cannot_be_decoded_is_a_bad_response(fetcher: Fetcher, coding: str) -> None:
     with Site({"/": (200, {"Content-Encoding": coding}, b"plain")}) as site, pytest.raises(errors.BadResponse):

@@ -5,7 +5,7 @@ from sqlalchemy import update
 from shared.clock import SECOND, now_us
 from shared.stages import Found
 from shared.states import JobState, SourceType, TaskState
-from shared.store import Store, counters, sweep
+from shared.store import Store, counters, notes, sweep
 from shared.store.tables import job_state
 from tests.crawls import LEASE, ORIGIN, Crawl, links, numbered, small
 
@@ -74,6 +74,8 @@ def test_what_a_poisonous_discovery_had_found_is_crawled_all_the_same(store: Sto
         dispatches += crawl.run(outcomes=[Found(work, links("/"), SourceType.SITEMAP, ORIGIN)]).dispatches
         sweep.expired(store, now_us() + LEASE + SECOND)
     assert crawl.now.state is JobState.RUNNING
+    (warning,) = notes.of_job(store, crawl.job.id)
+    assert warning.message == "Discovery ended before it was complete: Its worker died under it 3 times"
     crawl.complete(crawl.admit(dispatches[0].task_id))
     assert crawl.now.state is JobState.COMPLETED
 
