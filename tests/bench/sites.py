@@ -77,13 +77,12 @@ def nginx(cache: Path, pages: int, tls: tuple[Path, Path] | None = None) -> Iter
 @contextlib.contextmanager
 def slow(pages: int, seconds: float, hosts: int = 1) -> Iterator[list[str]]:
     """Servers in one process, the nth of which takes n times `seconds` for an answer; host:port of each."""
-    ports = [free_port() for _ in range(hosts)]
-    command = ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "tests.bench.sites", str(pages), str(seconds)]
-    process = subprocess.Popen([*command, *map(str, ports)])
+    command = ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "tests.bench.sites"]
+    process = subprocess.Popen([*command, str(pages), str(seconds), str(hosts)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
     try:
-        for port in ports:
-            listening(port)
-        yield [f"127.0.0.1:{port}" for port in ports]
+        # its ports, once it listens on all of them
+        yield [f"127.0.0.1:{port}" for port in process.stdout.readline().split()]
     finally:
         process.terminate()
         process.wait(10)
@@ -129,12 +128,15 @@ class _Slow(asyncio.Protocol):
         )
 
 
-async def _serve(pages: int, seconds: float, ports: list[int]) -> None:
+async def _serve(pages: int, seconds: float, hosts: int) -> None:
     loop, made = asyncio.get_running_loop(), {}
-    for nth, port in enumerate(ports, 1):
-        await loop.create_server(lambda nth=nth: _Slow(pages, nth * seconds, made), "127.0.0.1", port, backlog=512)
+    ports: list[int] = []
+    for nth in range(1, hosts + 1):
+        server = await loop.create_server(lambda nth=nth: _Slow(pages, nth * seconds, made), "127.0.0.1", backlog=512)
+        ports.append(server.sockets[0].getsockname()[1])
+    print(*ports, flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2]), [int(port) for port in sys.argv[3:]]))
+    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])))

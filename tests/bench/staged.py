@@ -16,10 +16,10 @@ from typing import Any
 
 #: stage: what is counted as it; a function is `module:qualified name`
 STAGES = {
-    "fetch": ("workers.crawl:fetch",),
+    "fetch": ("workers.fetch:Fetcher.get",),
     "parse": ("workers.crawl:parse_html",),
     "links": ("workers.parse:_find",),
-    "canonicalise": ("workers.parse:_resolved", "workers.crawl:new_links"),
+    "canonicalise": ("workers.parse:_resolved", "workers.links:new_links"),
     "robots, politeness": ("workers.crawl:_barred", "workers.turns:note"),
     "changes": ("workers.observe:completed",),
     "commit": ("workers.committer:Committer._commit",),
@@ -27,6 +27,7 @@ STAGES = {
         "workers.worker:ConcurrentWorker._take",
         "workers.finisher:Finisher.finish",
         "shared.queue:TaskQueue.enqueue",
+        "shared.queue:TaskQueue.start",
     ),
     "task": ("workers.perform:Performer.perform", "workers.perform:Performer._recorded"),
 }
