@@ -17,6 +17,8 @@ from sqlalchemy.types import Boolean
 class _Among(GenericFunction[bool]):
     type = Boolean()
     inherit_cache = True
+    #: without this SQLite is asked whether it is `= 1`, and no index answers that
+    _is_implicitly_boolean = True
     name = "crawlyard_among"
 
 
