@@ -285,6 +285,17 @@ def body_drip() -> Misbehaviour:
     return drip(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 100000\r\n\r\n", b"a")
 
 
+def late(body: bytes, seconds: float) -> Misbehaviour:
+    """An HTML page that is sent after so many seconds, all at once."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+
+    def serve(sock: socket.socket, closing: threading.Event) -> None:
+        if not closing.wait(seconds):
+            sock.sendall(head + body)
+
+    return Misbehaviour(serve)
+
+
 def silence() -> Misbehaviour:
     """Accepts the request and never answers."""
     return drip(b"", b"", 60)

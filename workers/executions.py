@@ -64,8 +64,9 @@ class Executions:
         self._left = threading.Condition(self._lock)
         self._running: dict[str, Running] = {}
 
-    def __len__(self) -> int:
-        return len(self._running)
+    def any(self) -> bool:
+        """Whether there are any. No `__len__`: what is empty must not be taken for missing."""
+        return bool(self._running)
 
     def add(self, running: Iterable[Running]) -> None:
         """Counts executions, from the moment their jobs are taken from the queue."""

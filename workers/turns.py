@@ -66,7 +66,7 @@ class Turn:
         #: whether any request has left
         self.has_asked = False
         #: for what it fetches, until it is left
-        self.place = Place(places or Places(), self.is_halted)
+        self.place = Place(Places() if places is None else places, self.is_halted)
 
     def __enter__(self) -> Self:
         return self

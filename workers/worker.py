@@ -80,7 +80,7 @@ class ConcurrentWorker(Worker):
         self._grace, self._forced = grace, False
         self._take_script = script(redis, "dequeue")
         self._pool = Pool[Delivery](threads, self._perform)
-        self.running = executions or Executions()
+        self.running = Executions() if executions is None else executions
         self.finisher = Finisher(redis, name, self._enqueue_dependents)
         self._performer = Performer(self, self.running, self.finisher, failed_ttl)
         self._heartbeat = heartbeat or Heartbeat(self.running)
@@ -125,7 +125,7 @@ class ConcurrentWorker(Worker):
         while not self._stop_requested:
             free = self._reserve()
             # asked before the queues are: what runs may put a job there as it ends
-            is_done = burst and free and not len(self.running)
+            is_done = burst and free and not self.running.any()
             try:
                 taken = self._take(free)
                 self._note(len(taken) < free)
@@ -199,7 +199,7 @@ class ConcurrentWorker(Worker):
             time.sleep(_IDLE)
 
     def _set_idle_state(self, suspended: bool) -> None:
-        state = WorkerStatus.SUSPENDED if suspended else WorkerStatus.BUSY if len(self.running) else WorkerStatus.IDLE
+        state = WorkerStatus.SUSPENDED if suspended else WorkerStatus.BUSY if self.running.any() else WorkerStatus.IDLE
         if self.get_state() != state:
             self.set_state(state)
 

@@ -1,9 +1,14 @@
 """Hosts that block, redirects, traps and CDNs, through the whole system."""
 
+import socket
+import threading
 from collections import Counter
+from select import select
 
 from tests.acceptance.system import System
-from tests.site import Page, Site, html, linked_site, redirect
+from tests.site import Misbehaviour, Page, Site, html, late, linked_site, redirect
+from tests.waiting import until
+from workers.heartbeat import LEASE_SECONDS
 
 LINKS = '<a href="/stale">a</a><a href="/live">b</a>'
 CHALLENGE: Page = (403, {"CF-Mitigated": "challenge", "Content-Type": "text/html"}, b"<title>Just a moment...</title>")
@@ -48,6 +53,33 @@ def test_redirects_are_told_with_their_chain(system: System, site: Site) -> None
         {"statusCode": 301, "url": f"http://{site.host}/older"},
         {"statusCode": 302, "url": f"http://{site.host}/new"},
     ]
+
+
+def test_pages_that_take_longer_than_a_lease_are_asked_for_once(system: System, site: Site) -> None:
+    site.pages = {"/": html("".join(f'<a href="/slow/{i}">x</a>' for i in range(3)))}
+    site.pages |= {f"/slow/{i}": late(b"<title>late</title>", LEASE_SECONDS + 3) for i in range(3)}
+    system.start()
+    job = system.ended(system.crawl(f"http://{site.host}", use_sitemap=False))
+    assert job["progress"]["completed_tasks"] == 4
+    assert [site.paths().count(f"/slow/{i}") for i in range(3)] == [1, 1, 1]
+
+
+def test_a_cancelled_job_hangs_up_on_its_pages(system: System, site: Site) -> None:
+    hung_up = threading.Event()
+
+    def serve(sock: socket.socket, closing: threading.Event) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 100000\r\n\r\n")
+        while not closing.is_set():
+            if select([sock], [], [], 0.1)[0]:
+                hung_up.set()
+                return
+
+    site.pages = {"/": Misbehaviour(serve)}
+    system.start()
+    job = system.crawl(f"http://{site.host}", use_sitemap=False)
+    until(lambda: "/" in site.paths(), 15, "the page is not asked for")
+    system.call("POST", f"/v1/jobs/{job}/cancel")
+    until(hung_up.is_set, 5, "the page's connection is still open")
 
 
 def test_a_trap_is_reported_and_not_crawled_for_ever(system: System, site: Site) -> None:

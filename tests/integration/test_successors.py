@@ -79,7 +79,7 @@ def test_a_paused_queue_gets_its_tasks_back(rig: Rig) -> None:
     rig.queue.redis.sadd(PAUSED_KEY, "crawl")
     rig.start(rig.works)
     waiting = CrawlQueue("crawl", connection=rig.queue.redis).job_ids
-    assert (rig.committer.released, rig.ran, len(rig.executions)) == (rig.works, [], 0)
+    assert (rig.committer.released, rig.ran, rig.executions.any()) == (rig.works, [], False)
     assert waiting == [rig.job(work).id for work in rig.works]
 
 
