@@ -1,10 +1,8 @@
 """`python -m scheduler`: due tasks, the sweep, counts and recurring crawls. Several may run at once."""
 
-import logging
 import signal
 import sys
 import threading
-import time
 
 import click
 
@@ -12,17 +10,13 @@ from scheduler import changes
 from scheduler.cron import run_cron
 from scheduler.loop import Loop, steps
 from shared import telemetry
-from shared.errors import CrawlyardError, SettingsError, Unavailable
+from shared.errors import CrawlyardError, SettingsError
 from shared.logs import configure
 from shared.measures import Flusher, Measures
 from shared.queue import TaskQueue, connect
 from shared.settings import Settings
-from shared.store import Store, migrate, open_store
-
-log = logging.getLogger("scheduler")
-
-#: seconds that the scheduler waits at its start for Redis and the database
-_PATIENCE = 15.0
+from shared.standby import redis_need, stand_by, store_need
+from shared.store import open_store
 
 
 @click.command()
@@ -40,17 +34,16 @@ def main() -> None:
 
 
 def run(settings: Settings) -> None:
-    """Runs until SIGTERM or SIGINT. Raises SettingsError, and StoreUnavailable or QueueUnavailable at the start."""
+    """Runs until SIGTERM or SIGINT, through outages, at the start too. Raises SettingsError."""
     configure(settings.log_level, "scheduler", settings.log_format)
     telemetry.start(settings, "scheduler")
-    ended = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: ended.set())
     redis = connect(settings.required_redis_url)
     store = open_store(settings.effective_database_url)
     queue = TaskQueue(redis, settings.completed_ttl, settings.failed_ttl)
-    if not _await_services(store, queue, ended):
-        return
+    stand_by([redis_need(settings.required_redis_url), store_need(store)])
+    ended = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: ended.set())
     measures = Measures()
     flusher = Flusher(measures, redis)
     flusher.ensure()
@@ -61,22 +54,6 @@ def run(settings: Settings) -> None:
     flusher.stop()
     telemetry.stop()
     store.close()
-
-
-def _await_services(store: Store, queue: TaskQueue, ended: threading.Event) -> bool:
-    """Waits a moment for services that start beside us; False when told to end. Raises what is away after that."""
-    end = time.monotonic() + _PATIENCE
-    while not ended.is_set():
-        try:
-            queue.ping()
-            migrate.require_current(store)
-            return True
-        except Unavailable as error:
-            if time.monotonic() > end:
-                raise
-            log.warning("%s: waiting", error.message)
-        ended.wait(1.0)
-    return False
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`python -m workers`: worker processes, as the Procfile starts them."""
 
 import logging
-import signal
+import math
 import sys
 import time
 from dataclasses import replace
@@ -15,7 +15,8 @@ from shared.errors import CrawlyardError, QueueUnavailable, SettingsError
 from shared.logs import configure
 from shared.queue import ALL_QUEUES, connect, redis_errors
 from shared.settings import Settings, child_env
-from shared.store import migrate
+from shared.standby import redis_need, stand_by, store_need
+from shared.store import open_store
 from shared.supervisor import ChildSpec, Supervisor
 from workers import runtime
 from workers.executions import Executions
@@ -25,8 +26,8 @@ from workers.worker import ConcurrentWorker
 
 log = logging.getLogger("workers")
 
-#: seconds that a worker waits at its start for Redis and the database
-_PATIENCE = 15.0
+#: seconds that `--burst`, which is to end, waits for its services
+_BURST_PATIENCE = 10.0
 
 
 @click.command()
@@ -70,7 +71,7 @@ def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
     configure(settings.log_level, "worker", settings.log_format)
     telemetry.start(settings, "worker")
     redis = connect(settings.required_redis_url)
-    _await_services(settings, redis)
+    _await_services(settings, _BURST_PATIENCE if burst else math.inf)
     ctx = runtime.build(settings, redis)
     runtime.install(ctx)
     executions = Executions()
@@ -93,6 +94,14 @@ def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
     return 0
 
 
+def _await_services(settings: Settings, patience: float) -> None:
+    store = open_store(settings.effective_database_url, pool_size=1)
+    try:
+        stand_by([redis_need(settings.required_redis_url), store_need(store)], patience)
+    finally:
+        store.close()
+
+
 def _made(redis: Redis, **options: Any) -> ConcurrentWorker:
     """The worker; RQ asks Redis already when it is made."""
     while True:
@@ -100,24 +109,6 @@ def _made(redis: Redis, **options: Any) -> ConcurrentWorker:
             with redis_errors():
                 return ConcurrentWorker(redis, **options)
         except QueueUnavailable as error:
-            log.warning("%s: waiting", error.message)
-        time.sleep(1.0)
-
-
-def _await_services(settings: Settings, redis: Redis) -> None:
-    """Waits a moment for services that start beside us. Raises what is away after that."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    end = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            with redis_errors():
-                redis.ping()
-            if not migrate.is_current(settings.effective_database_url):
-                raise QueueUnavailable("The database schema is not current: run `crawlyard migrate`")
-            return
-        except CrawlyardError as error:
-            if not error.retryable or time.monotonic() > end:
-                raise
             log.warning("%s: waiting", error.message)
         time.sleep(1.0)
 

@@ -60,6 +60,14 @@ class Store:
         """Whether this is SQLite, which has one writer at a time."""
         return self._is_sqlite
 
+    @property
+    def address(self) -> str:
+        """Where the database is, for people: a file, or host, port and name."""
+        url = self._engine.url
+        if self._is_sqlite:
+            return url.database or ":memory:"
+        return f"{url.host or url.query.get('host') or 'localhost'}:{url.port or 5432}/{url.database or ''}"
+
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reads. Raises StoreUnavailable when the database is away."""

@@ -88,6 +88,14 @@ class System:
         except requests.RequestException:
             return False
 
+    def refusal(self, path: str) -> tuple[int, str | None]:
+        """Status and `Retry-After` of an answer; 0 while nobody listens."""
+        try:
+            answer = self.call("GET", path)
+        except requests.ConnectionError:
+            return 0, None
+        return answer.status_code, answer.headers.get("Retry-After")
+
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 

@@ -5,8 +5,6 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from tests.acceptance.system import System, kill_group
 from tests.site import Site, html
 from tests.waiting import until
@@ -117,15 +115,3 @@ def test_a_postgresql_that_restarts_in_mid_crawl_is_waited_for(
             )
         engine.dispose()
         assert_exact(system, job_id, site)
-
-
-@pytest.mark.parametrize("setting", ["REDIS_URL", "DATABASE_URL"])
-@pytest.mark.parametrize("name", ["worker", "scheduler"])
-def test_a_service_that_is_away_at_the_start_is_one_clear_line(system: System, name: str, setting: str) -> None:
-    from shared.ports import free_port
-
-    scheme = "redis" if setting == "REDIS_URL" else "postgresql"
-    process = system.run(name, **{setting: f"{scheme}://127.0.0.1:{free_port()}/0"})
-    assert process.wait(60) == 1
-    assert "Traceback" not in system.log(name)
-    assert system.log(name).strip().splitlines()[-1].startswith(f"crawlyard {name}: ")
