@@ -22,8 +22,6 @@ from shared.store import Store, open_store
 _REDIS_CONNECT, _REDIS_ANSWER = 0.5, 2.0
 #: connections to the database: fewer than gunicorn's threads, so that some are left for what needs Redis alone
 _POOL = 12
-#: seconds that a statement may take: a client has gone away by then
-_STATEMENT = 30.0
 
 
 def build(settings: Settings, store: Store | None, queue: TaskQueue | None) -> Flask:
@@ -41,7 +39,9 @@ def build(settings: Settings, store: Store | None, queue: TaskQueue | None) -> F
 
 
 def _services(settings: Settings, store: Store | None, queue: TaskQueue | None) -> Services:
-    store = store or open_store(settings.effective_database_url, pool_size=_POOL, patience=_STATEMENT)
+    store = store or open_store(
+        settings.effective_database_url, pool_size=_POOL, spare=0, patience=settings.database_timeout
+    )
     queue = queue or _queue(settings)
     measures = Measures()
     return Services(

@@ -8,7 +8,7 @@ import click
 
 from scheduler import changes
 from scheduler.cron import run_cron
-from scheduler.loop import Loop, steps
+from scheduler.loop import Loop, builds, steps
 from shared import telemetry
 from shared.errors import CrawlyardError, SettingsError
 from shared.logs import configure
@@ -17,6 +17,9 @@ from shared.queue import TaskQueue, connect
 from shared.settings import Settings
 from shared.standby import redis_need, stand_by, store_need
 from shared.store import open_store
+
+#: how much longer than others statements that build and delete may take: those of a large job have much to do
+_SLOW = 10
 
 
 @click.command()
@@ -38,7 +41,8 @@ def run(settings: Settings) -> None:
     configure(settings.log_level, "scheduler", settings.log_format)
     telemetry.start(settings, "scheduler")
     redis = connect(settings.required_redis_url)
-    store = open_store(settings.effective_database_url)
+    store = open_store(settings.effective_database_url, patience=settings.database_timeout)
+    slow = open_store(settings.effective_database_url, patience=_SLOW * settings.database_timeout)
     queue = TaskQueue(redis, settings.completed_ttl, settings.failed_ttl)
     stand_by([redis_need(settings.required_redis_url), store_need(store)])
     ended = threading.Event()
@@ -47,13 +51,15 @@ def run(settings: Settings) -> None:
     measures = Measures()
     flusher = Flusher(measures, redis)
     flusher.ensure()
-    loop = Loop([*steps(store, queue, settings.retention_days), *changes.steps(store, settings)], measures)
+    timed = steps(store, queue), builds(slow, queue, settings.retention_days), changes.steps(slow, settings)
+    loop = Loop([step for some in timed for step in some], measures)
     loop.start()
     run_cron(queue, ended)
     loop.stop()
     flusher.stop()
     telemetry.stop()
     store.close()
+    slow.close()
 
 
 if __name__ == "__main__":

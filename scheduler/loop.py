@@ -143,8 +143,8 @@ def fold(store: Store) -> None:
         pass
 
 
-def steps(store: Store, queue: TaskQueue, retention_days: int) -> list[Step]:
-    """What the scheduler does beside cron. Jobs that ended longer ago than `retention_days` are deleted; 0: never."""
+def steps(store: Store, queue: TaskQueue) -> list[Step]:
+    """What the scheduler does beside cron, each in moments."""
     return [
         Step("due", 0.5, lambda: move_due(store, queue)),
         Step("pauses", 1.0, lambda: queue_ops.apply_pauses(store, queue)),
@@ -159,8 +159,14 @@ def steps(store: Store, queue: TaskQueue, retention_days: int) -> list[Step]:
         Step("history", history.EVERY, lambda: history.take(queue)),
         Step("reap", 5.0, lambda: queue.reap(time.time())),
         Step("clean", 30.0, queue.clean),
-        Step("retention", 600.0, lambda: retention.apply(store, now_us(), retention_days)),
         Step("analytics", 10.0, lambda: analytics.enqueue_due(store, queue)),
+    ]
+
+
+def builds(store: Store, queue: TaskQueue, retention_days: int) -> list[Step]:
+    """What takes its time with a large job. Jobs that ended longer ago than `retention_days` are deleted; 0: never."""
+    return [
+        Step("retention", 600.0, lambda: retention.apply(store, now_us(), retention_days)),
         Step("page views", 5.0, lambda: page_views.tend(store)),
         Step("orders", 5.0, lambda: order_builds.tend(store)),
         Step("holders", 5.0, lambda: holders.tend(store)),

@@ -41,6 +41,8 @@ class Settings:
     redis_url: str | None
     #: None: SQLite under `home`
     database_url: str | None
+    #: seconds that a statement of PostgreSQL may take before it, and its connection, are given up
+    database_timeout: float
     #: address that the API listens on; None: all for `crawlyard api`, loopback for `up` and `crawl`
     bind: str | None
     port: int
@@ -119,6 +121,7 @@ class Settings:
             home=Path(env.text("CRAWLYARD_HOME", "./.crawlyard")).absolute(),
             redis_url=_redis_url(env),
             database_url=env.url("DATABASE_URL", ("sqlite", "postgres", "postgresql", "postgresql+psycopg")),
+            database_timeout=env.number("CRAWLYARD_DATABASE_TIMEOUT", 30.0, 1, 3600),
             bind=env.host("CRAWLYARD_BIND"),
             port=env.integer("PORT", 8000, 1, 65535),
             web_concurrency=env.integer("WEB_CONCURRENCY", 2, 1, 64),

@@ -3,9 +3,12 @@
 import glob
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -70,6 +73,22 @@ class PostgresServer:
         self.process.kill()
         self.process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Inside, no process of the server runs: its kernel answers, nobody else does."""
+        # the parent first, so that no child is born meanwhile
+        os.kill(self.process.pid, signal.SIGSTOP)
+        found = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        pids = [int(pid) for file in found for pid in file.read_text().split()]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in (*pids, self.process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def _execute(self, statement: str) -> None:
         address = f"postgresql://postgres@{self.address}:{self.port}/postgres"

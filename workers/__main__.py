@@ -95,7 +95,7 @@ def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
 
 
 def _await_services(settings: Settings, patience: float) -> None:
-    store = open_store(settings.effective_database_url, pool_size=1)
+    store = open_store(settings.effective_database_url, pool_size=1, patience=settings.database_timeout)
     try:
         stand_by([redis_need(settings.required_redis_url), store_need(store)], patience)
     finally:

@@ -29,12 +29,11 @@ _PRAGMAS = (
     "cache_size=-65536",
 )
 _RETRIES = 8
-#: seconds after which a conflict is not tried again; with one more time-out of a lock a write ends within 40 s
-_PATIENCE = 20.0
-#: seconds that a writer of SQLite waits for its turn: whoever holds it may be frozen
+#: seconds that a write waits for a lock or its turn, whose holder may be frozen; and after which a conflict is not
+#: tried again. So a write ends within 40 s
 _TURN_SECONDS = 20.0
 #: a client that is frozen or cut off in the middle of a transaction must not hold its locks for ever
-_PG_SESSION = "-c idle_in_transaction_session_timeout=10000 -c lock_timeout=20000 -c tcp_keepalives_idle=5 \
+_PG_SESSION = "-c idle_in_transaction_session_timeout=10000 -c tcp_keepalives_idle=5 \
 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c synchronous_commit=on"
 #: and a server that is cut off must not be waited for
 _PG_LINK = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
@@ -47,8 +46,8 @@ _IDLE_TOO_LONG = "25P03"
 class Store:
     """A database. Thread-safe; one per process (not shared across a fork)."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, turn: float = _TURN_SECONDS) -> None:
+        self._engine, self._turn_seconds = engine, turn
         self._lock = threading.Lock()
         self._is_sqlite = engine.dialect.name == "sqlite"
         path = engine.url.database if self._is_sqlite else None
@@ -90,7 +89,7 @@ class Store:
 
         Raises StoreUnavailable when the database is away, is full, or the conflict does not end.
         """
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + self._turn_seconds
         for attempt in range(_RETRIES):
             try:
                 return self._write_once(step)
@@ -112,8 +111,8 @@ class Store:
         if not self._is_sqlite:
             yield
             return
-        deadline = time.monotonic() + _TURN_SECONDS
-        if not self._lock.acquire(timeout=_TURN_SECONDS):
+        deadline = time.monotonic() + self._turn_seconds
+        if not self._lock.acquire(timeout=self._turn_seconds):
             raise _stuck()
         try:
             with self._turn(deadline):
@@ -207,31 +206,38 @@ def _first_line(error: object) -> str:
     return (str(error).strip().splitlines() or ["no detail"])[0][:200]
 
 
-def open_store(url: str, pool_size: int = 5, patience: float | None = None) -> Store:
+def open_store(
+    url: str,
+    pool_size: int = 5,
+    spare: int | None = None,
+    patience: float | None = None,
+    turn: float = _TURN_SECONDS,
+) -> Store:
     """Opens a store without connecting yet. Raises SettingsError for a URL that names no known database.
 
-    With `patience` no statement on PostgreSQL is waited for longer than so many seconds, and no more connections
-    than `pool_size` are opened: a server that hangs cannot hold all threads of a process.
+    No statement on PostgreSQL is waited for longer than `patience` seconds, and nothing for its turn to write for
+    longer than `turn`. Under load `spare` more connections than `pool_size` are opened, by default as many again.
     """
     try:
-        return Store(_create(url, pool_size, patience))
+        return Store(_create(url, pool_size, pool_size if spare is None else spare, patience, turn), turn)
     except (ArgumentError, ImportError) as error:
         raise SettingsError(f"DATABASE_URL is not usable: {_first_line(error)}") from error
 
 
-def _create(url: str, pool_size: int, patience: float | None) -> Engine:
+def _create(url: str, pool_size: int, spare: int, patience: float | None, turn: float) -> Engine:
     parsed = make_url(url)
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite":
         return _create_sqlite(parsed.render_as_string(hide_password=False), pool_size)
+    session = f"{_PG_SESSION} -c lock_timeout={round(turn * 1000)}"
     engine = create_engine(
         parsed,
         pool_size=pool_size,
-        max_overflow=0 if patience else pool_size,
+        max_overflow=spare,
         pool_timeout=5,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5, "application_name": "crawlyard", "options": _PG_SESSION, **_PG_LINK},
+        connect_args={"connect_timeout": 5, "application_name": "crawlyard", "options": session, **_PG_LINK},
     )
     if patience is not None:
         from shared.store.patience import bounded  # PostgreSQL's driver, which SQLite's users need not wait for

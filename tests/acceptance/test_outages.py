@@ -86,3 +86,20 @@ def test_without_the_database_all_waits_by_itself(tmp_path: Path, site: Site, po
         postgres.start()
         until(lambda: system.call("GET", "/readyz").status_code == 200, 30)
         assert_goes_on(system, job_id, site)
+
+
+def test_a_database_that_hangs_is_given_up_and_all_goes_on_when_it_does(
+    tmp_path: Path, site: Site, postgres: Postgres
+) -> None:
+    site.delay = 0.1
+    env = {"CRAWLYARD_ALLOW_PRIVATE": site.host, "CRAWLYARD_DATABASE_TIMEOUT": "1"}
+    with System(tmp_path, postgres.url(postgres.create()), **env) as system:
+        job_id = under_way(system, site)
+        with postgres.frozen():
+            # nothing is refused and nothing answers: who did not look at the clock would say nothing
+            for name in ("worker", "scheduler"):
+                until(lambda name=name: "The database is away" in system.log(name), 60, f"{name} gives up")  # type: ignore[misc]
+            assert ready(system, 1.0).json()["database"] is False
+            assert_away(system, "POST", "/v1/jobs", json={"domain": "example.com"})
+        assert_goes_on(system, job_id, site)
+        assert sorted(task["path"] for task in system.tasks(job_id)) == sorted(site.pages)

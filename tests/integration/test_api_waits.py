@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,15 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
+from api import create_app
 from shared.errors import StoreUnavailable
 from shared.ports import free_port
 from shared.store import Store, open_store
+from tests.api_kit import Api
+from tests.postgres import PostgresServer
 from tests.waiting import until
 
 _SLOW = """
@@ -39,7 +43,7 @@ def make_app():
 @pytest.fixture
 def hasty(postgres_url: str) -> Iterator[Store]:
     """A store that waits a second for a statement."""
-    store = open_store(postgres_url, pool_size=2, patience=1.0)
+    store = open_store(postgres_url, pool_size=2, spare=0, patience=1.0)
     yield store
     store.close()
 
@@ -87,6 +91,52 @@ def test_the_connections_of_a_hasty_store_are_bounded(hasty: Store) -> None:
     with hasty.read() as one, hasty.read() as other:
         assert [one.scalar(text("SELECT 1")), other.scalar(text("SELECT 1"))] == [1, 1]
         assert seconds_of(hasty.ping) < 20
+
+
+def test_a_write_waits_for_a_lock_no_longer_than_twice_its_turn(store_url: str) -> None:
+    turn = 0.5
+    holder, store = open_store(store_url), open_store(store_url, turn=turn)
+    began, seconds = threading.Event(), list[float]()
+
+    def hold(conn: Connection) -> None:
+        conn.execute(text("UPDATE deltas SET id = id"))
+        if not store.is_sqlite:
+            conn.execute(text("LOCK TABLE deltas"))
+        began.set()
+        until(lambda: seconds, 30)
+
+    thread = threading.Thread(target=holder.write, args=(hold,))
+    thread.start()
+    began.wait(30)
+    try:
+        seconds.append(seconds_of(lambda: store.write(lambda conn: conn.execute(text("UPDATE deltas SET id = id")))))
+    finally:
+        seconds.append(0.0)
+        thread.join(30)
+    assert turn <= seconds[0] < 2 * turn + 5
+    store.close()
+    holder.close()
+
+
+def test_a_write_to_a_frozen_database_is_a_503_in_time(postgres_server: PostgresServer, postgres_url: str) -> None:
+    api = Api(postgres_url)
+    store = open_store(postgres_url, pool_size=2, spare=0, patience=1.0, turn=1.0)
+    client = create_app(api.settings, store, api.queue).test_client()
+
+    def submit() -> Any:
+        headers = {"Authorization": f"Bearer {api.secret}"}
+        return client.post("/v1/jobs", json={"domain": "example.com"}, headers=headers)
+
+    assert submit().status_code == 201
+    with postgres_server.frozen():
+        began = time.monotonic()
+        answer = submit()
+        # a look at the connection, another connection: what both may take, and a machine that is busy
+        assert time.monotonic() - began < 20
+    assert (answer.status_code, answer.json["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert submit().status_code == 201
+    store.close()
 
 
 def test_the_address_is_not_taken_before_the_application_is_there(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def queue(redis_url: str) -> TaskQueue:
 
 def look(store: Store, queue: TaskQueue) -> None:
     """The scheduler's step."""
-    next(step for step in steps(store, queue, 0) if step.name == "pauses").run()
+    next(step for step in steps(store, queue) if step.name == "pauses").run()
 
 
 def test_a_paused_queue_survives_the_loss_of_redis(store: Store, queue: TaskQueue) -> None:
