@@ -17,7 +17,8 @@ from shared.store.tables import order_parts, tasks
 
 #: stands for no response time
 UNTIMED = -1
-_ROWS = 10_000
+#: rows read at once: 10,000 cost half as much again, for they leave the processor's cache
+_ROWS = 500
 _T, _P = tasks.c, order_parts.c
 
 

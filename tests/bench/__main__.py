@@ -18,6 +18,7 @@ SECTIONS = {
     "scale": "scale",
     "stages": "stages",
     "reads": "reading",
+    "views": "views",
 }
 
 

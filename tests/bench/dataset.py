@@ -19,8 +19,18 @@ from tests.bench.servers import KeptServer
 #: jobs around the large one: as many tasks together
 _OTHERS = 10
 _HOST = "www.example.com"
-#: with a number for the data that is made: other data is made anew, another schema is migrated to
-_NAME = "reads_1"
+Write = Callable[[list[Row]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is made. Takes a database's address, the tasks of a large job, and what stores rows of tasks."""
+
+    #: with a number for the data that is made: other data is made anew, another schema is migrated to
+    name: str
+    #: the large job
+    job_no: int
+    fill: Callable[[str, int, Write], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +42,13 @@ class Dataset:
     job_no: int
 
 
-def sqlite_dataset(folder: Path, n: int) -> Dataset:
+def sqlite_dataset(folder: Path, n: int, plan: Plan | None = None) -> Dataset:
     """The data in a SQLite file."""
-    done = folder / f"{_NAME}_{n}.db"
+    plan = plan or _reads()
+    done = folder / f"{plan.name}_{n}.db"
     if not done.exists():
-        path = folder / f"building-{n}.db"
-        for old in folder.glob(f"building-{n}.db*"):
+        path = folder / f"building-{plan.name}-{n}.db"
+        for old in folder.glob(f"{path.name}*"):
             old.unlink()
         upgrade(f"sqlite:///{path}")
         link = sqlite3.connect(path)
@@ -48,18 +59,19 @@ def sqlite_dataset(folder: Path, n: int) -> Dataset:
             with link:
                 link.executemany(statement, rows)
 
-        _fill(f"sqlite:///{path}", n, write)
+        plan.fill(f"sqlite:///{path}", n, write)
         link.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         link.execute("ANALYZE")
         link.close()
         path.rename(done)
     upgrade(f"sqlite:///{done}")
-    return Dataset("sqlite", f"sqlite:///{done}", _large())
+    return Dataset("sqlite", f"sqlite:///{done}", plan.job_no)
 
 
-def postgres_dataset(server: KeptServer, n: int) -> Dataset:
+def postgres_dataset(server: KeptServer, n: int, plan: Plan | None = None) -> Dataset:
     """The data in a database of a server."""
-    done = f"{_NAME}_{n}"
+    plan = plan or _reads()
+    done = f"{plan.name}_{n}"
     if not server.has(done):
         server.drop(f"{done}_new")
         server.create(f"{done}_new")
@@ -73,19 +85,24 @@ def postgres_dataset(server: KeptServer, n: int) -> Dataset:
                         copy.write_row(row)
                 link.commit()
 
-            _fill(url, n, write)
+            plan.fill(url, n, write)
             link.autocommit = True
             link.execute("VACUUM (ANALYZE)")
         server.rename(f"{done}_new", done)
     upgrade(server.url(done))
-    return Dataset("postgres", server.url(done), _large())
+    return Dataset("postgres", server.url(done), plan.job_no)
+
+
+def _reads() -> Plan:
+    """One large job among others, for `reads`."""
+    return Plan("reads_1", _large(), _fill)
 
 
 def _large() -> int:
     return _OTHERS // 2 + 1
 
 
-def _fill(url: str, n: int, write: Callable[[list[Row]], None]) -> None:
+def _fill(url: str, n: int, write: Write) -> None:
     """Jobs first, then the tasks of all jobs in turns, as crawls at the same time leave them."""
     store = open_store(url)
     sizes = {no: n if no == _large() else n // _OTHERS for no in range(1, _OTHERS + 2)}

@@ -43,6 +43,12 @@ def _cpu(pid: int) -> float:
     return sum(map(int, fields[11:15])) / _TICK
 
 
+def running_ms(pid: int) -> float:
+    """Milliseconds for which the threads alive of a process and its descendants have run, to the nanosecond."""
+    threads = (path for one in _tree(pid) for path in glob.glob(f"/proc/{one}/task/*/schedstat"))
+    return sum(int(text.split()[0]) for path in threads if (text := _text(path))) / 1e6
+
+
 def _memory(pid: int) -> float:
     lines = _text(f"/proc/{pid}/smaps_rollup").splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024

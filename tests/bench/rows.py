@@ -36,10 +36,13 @@ _POOL = 20_000
 
 
 class Maker:
-    """Makes the page tasks of one job in the order of their ids, and counts them as the store does."""
+    """Makes the page tasks of one job in the order of their ids, and counts them as the store does.
 
-    def __init__(self, job_no: int) -> None:
-        self.job_no = job_no
+    of: the job whose pages it crawls, but for one of fifty; its own: 0.
+    """
+
+    def __init__(self, job_no: int, of: int = 0) -> None:
+        self.job_no, self._of = job_no, of or job_no
         self.tally = Tally()
         self._random = random.Random(job_no)
         self._seq = 1
@@ -55,11 +58,12 @@ class Maker:
         task_id = ids.pack(self.job_no, self._seq)
         base = _pool()[int(_POOL * self._random.random())]
         self.tally.add(*(base[name] for name in ("state", "status_code", "cache_status", "response_time", "bytes")))
+        page = ids.pack(self.job_no if self._seq % 50 == 0 else self._of, self._seq)
         source = ids.pack(self.job_no, 2 + int(self._seq * self._random.random())) if self._seq > 50 else None
         own = {
             "id": task_id,
             "job_id": self.job_no,
-            "url_hash": task_id * 0x9E3779B97F4A7C15 & (1 << 63) - 1,
+            "url_hash": page * 0x9E3779B97F4A7C15 & (1 << 62) - 1,
             "path": f"{base['path']}-{self._seq:07d}.html",
             "source_id": source,
             "source_type": (SourceType.SITEMAP if source is None else SourceType.LINK_CRAWL).value,

@@ -122,3 +122,15 @@ def test_a_kept_comparison_is_not_read_again_and_sees_what_changes(
 
     store.write(breaks)
     assert compared(store, before, after)[0] == {"1": Kind.NEWLY_BROKEN, "2": Kind.CHANGED}
+
+
+@pytest.mark.parametrize(("seconds", "is_kept"), [(60.0, True), (0.0, False)])
+def test_a_large_comparison_with_a_crawl_that_still_changes_is_kept_for_seconds(
+    store: Store, monkeypatch: pytest.MonkeyPatch, seconds: float, is_kept: bool
+) -> None:
+    monkeypatch.setattr(comparisons, "_LARGE", 1)
+    monkeypatch.setattr(comparisons, "_FRESH", seconds)
+    before, after = (job_of(store, {1: (TaskState.COMPLETED, 1)}) for _ in range(2))
+    assert compared(store, before, after) == ({}, 1)
+    note_change(store, after, 1)
+    assert compared(store, before, after) == (({}, 1) if is_kept else ({"1": Kind.CHANGED}, 0))

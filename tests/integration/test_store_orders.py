@@ -27,6 +27,8 @@ from tests.sorted_tasks import FILTERS, MISS, ROW, WAYS, ended_job, expected, is
 @pytest.fixture(autouse=True)
 def _small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_builds, "MIN_TASKS", 1)
+    monkeypatch.setattr(task_lists, "_DEEP", 4)
+    monkeypatch.setattr(task_lists, "_STRIDE", 3)
     monkeypatch.setattr(order_search, "_AT_ONCE", 3)
     monkeypatch.setattr(order_search, "_SELDOM", 2)
     monkeypatch.setattr(order_search, "_CUT", 6)
