@@ -95,7 +95,7 @@ def _workers(infos: list[queue_ops.WorkerInfo]) -> Iterator[Metric]:
     for state, n in sorted(Counter(info.state for info in infos).items()):
         family.add_metric([state], n)
     yield family
-    yield GaugeMetricFamily("crawlyard_worker_jobs", "Jobs that run in workers", value=sum(i.active for i in infos))
+    yield GaugeMetricFamily("crawlyard_worker_jobs", "Jobs that run in workers", value=sum(i.doing.n for i in infos))
 
 
 def _summed(sums: dict[Series, float]) -> Iterator[Metric]:

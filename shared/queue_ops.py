@@ -1,18 +1,17 @@
 """What operators see of the queue and do to it: queues, pausing, workers. Reads of RQ's own data."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rq.defaults import RQ_KEY_PREFIX
 
+from shared import doing
 from shared.clock import now_us
+from shared.doing import Doing
 from shared.errors import NotFound
 from shared.queue import ALL_QUEUES, PAUSED_KEY, TaskQueue, redis_errors
 from shared.store import Store, pauses
 
-#: of what one worker runs
-_MOST_SHOWN = 32
 _REGISTRIES = ("wip", "finished", "failed", "scheduled")
 
 
@@ -38,8 +37,7 @@ class WorkerInfo:
     queues: tuple[str, ...]
     hostname: str | None
     pid: int | None
-    #: tasks that it runs at this moment
-    active: int
+    doing: Doing
     birth: str | None
     last_heartbeat: str | None
     successful: int
@@ -120,22 +118,14 @@ def workers(queue: TaskQueue) -> list[WorkerInfo]:
     """The registered workers, by name. Raises QueueUnavailable."""
     with redis_errors():
         keys = sorted(_text(key) for key in queue.redis.smembers(f"{RQ_KEY_PREFIX}:workers"))
+        names = [key.rpartition(":")[2] for key in keys]
         with queue.redis.pipeline(transaction=False) as pipe:
-            for key in keys:
+            for key, name in zip(keys, names, strict=True):
                 pipe.hgetall(key)
-                pipe.scard(f"{key}:executions")
+                doing.ask(pipe, name)
             values = pipe.execute()
-    found = zip(keys, values[::2], values[1::2], strict=True)
-    return [_worker(key.rpartition(":")[2], fields, active) for key, fields, active in found if fields]
-
-
-def doing(queue: TaskQueue, names: Sequence[str]) -> dict[str, list[str]]:
-    """The ids of the jobs that each of these workers runs, some of them. Raises QueueUnavailable."""
-    with redis_errors(), queue.redis.pipeline(transaction=False) as pipe:
-        for name in names:
-            pipe.srandmember(f"{RQ_KEY_PREFIX}:worker:{name}:executions", _MOST_SHOWN)
-        found = pipe.execute()
-    return {name: sorted(_text(run).partition(":")[0] for run in runs) for name, runs in zip(names, found, strict=True)}
+    found = zip(names, values[::4], zip(values[1::4], values[2::4], values[3::4], strict=True), strict=True)
+    return [_worker(name, fields, doing.read(answers)) for name, fields, answers in found if fields]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +161,7 @@ def _one(queue: TaskQueue, name: str) -> QueueInfo:
     return next(info for info in queues(queue) if info.name == name)
 
 
-def _worker(name: str, raw: dict[bytes, bytes], active: int) -> WorkerInfo:
+def _worker(name: str, raw: dict[bytes, bytes], does: Doing) -> WorkerInfo:
     fields = {_text(key): _text(value) for key, value in raw.items()}
     return WorkerInfo(
         name=name,
@@ -179,7 +169,7 @@ def _worker(name: str, raw: dict[bytes, bytes], active: int) -> WorkerInfo:
         queues=tuple(filter(None, fields.get("queues", "").split(","))),
         hostname=fields.get("hostname") or None,
         pid=int(fields["pid"]) if fields.get("pid", "").isdigit() else None,
-        active=active,
+        doing=does,
         birth=fields.get("birth") or None,
         last_heartbeat=fields.get("last_heartbeat") or None,
         successful=int(fields.get("successful_job_count") or 0),

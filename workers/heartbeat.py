@@ -12,6 +12,7 @@ from rq.defaults import RQ_KEY_PREFIX
 from rq.worker import WorkerStatus
 from rq.worker_registration import register
 
+from shared import doing
 from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError
 from shared.queue import script
@@ -36,12 +37,14 @@ class Heartbeat:
         self._executions, self._store = executions, store
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
+        #: whether anything ran at the last look
+        self._was_busy = False
 
     def begin(self, worker: Worker) -> None:
         """Starts the threads."""
         loops: list[tuple[str, Callable[[], None], float]] = [
             ("heartbeat", lambda: self._beat(worker), _RENEW_EVERY),
-            ("young", lambda: self._tell_young(worker), _LOOK_EVERY),
+            ("look", lambda: self._look(worker), _LOOK_EVERY),
             ("watchdog", lambda: self._executions.interrupt_overdue(time.monotonic()), _LOOK_EVERY),
         ]
         if self._store is not None:
@@ -81,9 +84,13 @@ class Heartbeat:
             pipe.execute()
         self._tell(worker, [r for r in running if r.told])
 
-    def _tell_young(self, worker: Worker) -> None:
-        """What has lasted a moment is told in full: most executions are over before."""
-        self._tell(worker, [r for r in self._executions.all() if not r.told])
+    def _look(self, worker: Worker) -> None:
+        """Says what runs, and tells in full what has lasted a moment: most executions are over before."""
+        running = self._executions.all()
+        if running or self._was_busy:
+            doing.tell(worker.connection, worker.name, [(r.job_id, r.begun) for r in running])
+        self._was_busy = bool(running)
+        self._tell(worker, [r for r in running if not r.told])
 
     def _tell(self, worker: Worker, running: list[Running]) -> None:
         if running:

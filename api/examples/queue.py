@@ -46,6 +46,8 @@ _WORKER = {
     "hostname": "worker-1",
     "pid": 4711,
     "activeJobs": 8,
+    "observedAt": ENDED,
+    "current": [{"id": TASK, "name": "crawl.page", "url": "https://competitor.com/pricing", "since": CREATED}],
     "birth": CREATED,
     "lastHeartbeat": ENDED,
     "successfulJobs": 150,

@@ -143,6 +143,15 @@ class QueueList(CamelResult):
     data: list[QueueResult]
 
 
+class CurrentJob(CamelResult):
+    """A queue job that a worker runs."""
+
+    id: str
+    name: JobName
+    url: str
+    since: Moment | None
+
+
 class WorkerResult(CamelResult):
     """One worker process."""
 
@@ -152,6 +161,8 @@ class WorkerResult(CamelResult):
     hostname: str | None
     pid: int | None
     active_jobs: int
+    observed_at: Moment | None = Field(description="When it last told what it runs; within a second while it is busy")
+    current: list[CurrentJob] = Field(description="Some of what it ran then: the oldest 32, your organisation's only")
     birth: str | None
     last_heartbeat: str | None
     successful_jobs: int

@@ -6,8 +6,9 @@ import pytest
 from rq import Worker
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 
-from shared import ids
+from shared import doing, ids
 from shared.clock import SECOND, now_us
+from shared.doing import Doing
 from shared.queue import Counts, TaskQueue
 from shared.rqtypes import CrawlJob, CrawlQueue
 from shared.stages import Dispatch
@@ -43,6 +44,12 @@ def renew(queue: TaskQueue, *running: Running) -> None:
     Heartbeat(Executions())._tell(worker, list(running))
 
 
+def told(queue: TaskQueue) -> Doing:
+    with queue.redis.pipeline() as pipe:
+        doing.ask(pipe, "w1")
+        return doing.read(pipe.execute())
+
+
 def finish(queue: TaskQueue, *endings: Ending) -> None:
     Finisher(queue.redis, "w1", lambda *_: None).finish(list(endings))
 
@@ -53,6 +60,19 @@ def test_it_works(queue: TaskQueue) -> None:
     assert (job.func_name, job.args, job.origin) == ("workers.tasks.crawl_page", [PAGE.rq_id], "crawl")
     assert rq_queue(queue).job_ids == [PAGE.rq_id]
     assert queue.counts() == Counts(waiting=2)
+
+
+def test_a_worker_says_at_each_look_what_it_runs(queue: TaskQueue) -> None:
+    queue.enqueue([PAGE])
+    (run,) = take(queue)
+    executions, worker = Executions(), Worker([rq_queue(queue)], name="w1", connection=queue.redis)
+    heartbeat = Heartbeat(executions)
+    executions.add([run])
+    heartbeat._look(worker)
+    assert told(queue).runs == ((PAGE.rq_id, run.begun),)
+    executions.leave(run)
+    heartbeat._look(worker)
+    assert (told(queue).n, told(queue).runs) == (0, ())
 
 
 def test_enqueueing_again_changes_nothing(queue: TaskQueue) -> None:

@@ -1,8 +1,14 @@
 """Queue statistics, queues and workers: read from Redis."""
 
+import uuid
+from typing import Any
+
 import fakeredis
+import orjson
 import pytest
 
+from shared import doing
+from shared.doing import Doing
 from shared.queue import PAUSED_KEY
 from tests.api_kit import Api, RecordingQueue
 
@@ -75,4 +81,38 @@ def test_workers_are_shown_as_they_registered(api: Api, redis: fakeredis.FakeRed
     (worker,) = api.get("/api/workers")["data"]
     expected = {"name": "w1", "state": "busy", "queues": ["discover", "crawl"], "hostname": "box", "pid": 42}
     counts = {"activeJobs": 2, "successfulJobs": 9, "failedJobs": 1, "totalWorkingTime": 1.5}
-    assert worker == expected | counts | {"birth": None, "lastHeartbeat": None}
+    assert worker == expected | counts | {"birth": None, "lastHeartbeat": None, "observedAt": None, "current": []}
+
+
+def test_a_worker_tells_what_it_runs_the_oldest_first(api: Api, redis: fakeredis.FakeRedis) -> None:
+    redis.sadd("rq:workers", "rq:worker:w1")
+    redis.hset("rq:worker:w1", mapping={"state": "busy"})
+    mine, theirs = (task_of(api, secret) for secret in (api.secret, api.key("other")))
+    doing.tell(redis, "w1", [(theirs["id"], 3.0), (uuid.UUID(mine["id"]).hex, 1.5), ("a-tick", 2.0)])
+    (worker,) = api.get("/api/workers")["data"]
+    assert worker["activeJobs"] == 3
+    shown = {"id": mine["id"], "name": "discover.pages", "url": "https://example.com/"}
+    assert worker["current"] == [shown | {"since": "1970-01-01T00:00:01.500000Z"}]
+    assert worker["observedAt"].startswith("20")
+
+
+def task_of(api: Api, secret: str) -> Any:
+    """A queue job of a new crawl."""
+    api.post("/v1/jobs", {"domain": "example.com"}, 201, secret=secret)
+    return api.call("GET", "/api/jobs", secret=secret).json["data"][0]
+
+
+def test_a_worker_that_has_nothing_to_do_says_so_and_one_that_died_says_nothing(redis: fakeredis.FakeRedis) -> None:
+    doing.tell(redis, "w1", [])
+    told = Doing(orjson.loads(redis.get("crawlyard:doing:w1") or b"")[0], 0, ())
+    redis.sadd("rq:worker:w1:executions", "job:run")
+    assert seen(redis) == told
+    assert 0 < redis.ttl("crawlyard:doing:w1") <= 5
+    redis.delete("crawlyard:doing:w1")
+    assert seen(redis) == Doing(None, 1, (("job", None),))
+
+
+def seen(redis: fakeredis.FakeRedis) -> Doing:
+    with redis.pipeline() as pipe:
+        doing.ask(pipe, "w1")
+        return doing.read(pipe.execute())
