@@ -1,9 +1,10 @@
 """The part of the hot transaction that starts tasks, and takes failed ones back."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, case, update
 
 from shared import ids
 from shared.changes import Watch
@@ -12,41 +13,52 @@ from shared.stages import Admission, Fetched, FirstRequest, Work
 from shared.states import UNCACHED, CacheStatus, JobState, SourceType, TaskKind, TaskState
 from shared.store import changes, jobs
 from shared.store.among import among
+from shared.store.hot import Hot
 from shared.store.ledger import Ledger
 from shared.store.tables import jobs as jobs_table
 from shared.store.tables import tasks
 
 _T = tasks.c
 
-_START = (
+_START = Hot(
     update(tasks)
     .where(among(_T.id, "ids"))
     .values(
         state=TaskState.RUNNING,
         run=_T.run + 1,
+        # what is pending was handed over, without having been in the queue
+        queued_at=case((_T.state == TaskState.PENDING, bindparam("now")), else_=_T.queued_at),
         started_at=bindparam("now"),
         claimed_until=bindparam("until"),
         next_attempt_at=None,
     )
 )
-#: without having been in the queue
-_HAND_OVER = _START.values(queued_at=bindparam("now"))
 
 
-def start(ledger: Ledger, owners: dict[int, Job], until: int) -> list[Work]:
-    """Starts what the ledger has claimed for the caller, held until a moment; `owners` are the jobs by number."""
-    if not ledger.handed:
-        return []
-    rows = ledger.handed
-    ledger.conn.execute(_HAND_OVER, {"ids": sorted(row.id for row in rows), "now": ledger.now, "until": until})
-    watched = _watched(ledger, rows, owners)
-    return [_work(ledger, row, owners[row.job_id], False, watched) for row in rows]
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A task to be started."""
+
+    row: Any
+    job: Job
+    is_reopened: bool = False
+
+
+def start(ledger: Ledger, starts: Sequence[Start | None], until: int) -> list[Work | None]:
+    """Starts tasks, held until a moment; None stays None."""
+    given = [s for s in starts if s is not None]
+    if not given:
+        return [None] * len(starts)
+    _START.run(ledger.conn, {"ids": sorted(s.row.id for s in given), "now": ledger.now, "until": until})
+    keys = {(s.job.domain.id, s.row.url_hash) for s in given if s.row.kind == TaskKind.CRAWL_PAGE}
+    watched = changes.watch(ledger.conn, keys) if keys else {}
+    return [_work(ledger, s, watched) if s is not None else None for s in starts]
 
 
 def admit(
-    ledger: Ledger, rows: dict[int, Any], admissions: Sequence[Admission], until: int, held: Collection[int] = ()
-) -> list[Work | None]:
-    """Starts locked tasks, held until a moment; the work of each, None where there is nothing (more) to run.
+    ledger: Ledger, rows: dict[int, Any], admissions: Sequence[Admission], held: Collection[int] = ()
+) -> list[Start | None]:
+    """Which locked tasks are started for these admissions, None where there is nothing (more) to run.
 
     `held` are the moments until which an earlier try of the same worker may have held them.
     """
@@ -62,24 +74,14 @@ def admit(
             continue
         if row.state in (TaskState.QUEUED, TaskState.DELAYED) or row.id in reopened or _is_ours(row, held):
             started.add(row.id)
-    if started:
-        ledger.conn.execute(_START, {"ids": sorted(started), "now": ledger.now, "until": until})
-        _start_jobs(ledger, [rows[i] for i in started])
-    watched = _watched(ledger, [rows[i] for i in started], loaded)
-    works: list[Work | None] = []
+    _start_jobs(ledger, [rows[i] for i in started])
+    starts: list[Start | None] = []
     for a in admissions:
         # a task that was taken twice from the queue in one batch runs once
         row = rows[a.task_id] if a.task_id in started else None
         started.discard(a.task_id)
-        is_reopened = row is not None and row.id in reopened
-        works.append(_work(ledger, row, loaded[row.job_id], is_reopened, watched) if row is not None else None)
-    return works
-
-
-def _watched(ledger: Ledger, rows: Sequence[Any], loaded: dict[int, Job]) -> dict[changes.PageKey, Watch]:
-    """What is known of the pages that are about to be fetched."""
-    keys = [(loaded[row.job_id].domain.id, row.url_hash) for row in rows if row.kind == TaskKind.CRAWL_PAGE]
-    return changes.watch(ledger.conn, keys) if keys else {}
+        starts.append(Start(row, loaded[row.job_id], row.id in reopened) if row is not None else None)
+    return starts
 
 
 def _is_ours(row: Any, held: Collection[int]) -> bool:
@@ -91,18 +93,19 @@ def _has_failed(row: Any) -> bool:
     return row is not None and row.state == TaskState.FAILED
 
 
-def _work(ledger: Ledger, row: Any, job: Job, reopened: bool, watched: dict[changes.PageKey, Watch]) -> Work:
+def _work(ledger: Ledger, start: Start, watched: dict[changes.PageKey, Watch]) -> Work:
+    row, job = start.row, start.job
     return Work(
         id=row.id,
         kind=TaskKind(row.kind),
         url=(row.origin or job.origin or "") + row.path,
-        attempt=1 if reopened else row.attempts + 1,
+        attempt=1 if start.is_reopened else row.attempts + 1,
         max_attempts=row.max_attempts,
         run=row.run + 1,
         job=job,
         depth=row.depth or 0,
         is_start=row.source_type == SourceType.MANUAL,
-        first=None if reopened else _first_request(row),
+        first=None if start.is_reopened else _first_request(row),
         watch=watched.get((job.domain.id, row.url_hash), Watch()),
         held_since=ledger.now,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
 from shared import ids
 from shared.answers import AnswerFacts, unpacked
@@ -12,13 +12,14 @@ from shared.stages import Delay, Finish
 from shared.states import TaskState
 from shared.store.attempt_tables import task_attempts
 from shared.store.engine import Store
+from shared.store.hot import HotInsert
 
 #: of one task; an operator may retry it for ever
 KEPT = 50
 #: rows deleted in one transaction
 _CHUNK = 5000
 _A = task_attempts.c
-_ADD = insert(task_attempts)
+_ADD = HotInsert(task_attempts, [c.name for c in task_attempts.c])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def record(conn: Connection, ended: Iterable[tuple[Finish | Delay, Any]], now: i
     """Keeps the attempts that these outcomes of locked tasks end."""
     rows = [_row(o, row, now) for o, row in ended if _is_attempt(o)]
     if rows:
-        conn.execute(_ADD, rows)
+        _ADD.run(conn, rows)
     for row in rows:
         if row["run"] > KEPT:
             conn.execute(delete(task_attempts).where(_A.task_id == row["task_id"], _A.run <= row["run"] - KEPT))

@@ -5,27 +5,29 @@ once, the first to commit records the change, and the other's look is of a momen
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, and_, exists, insert, select
 
 from shared import ids
 from shared.changes import ChangeType, Difference, Watch
 from shared.clock import iso
 from shared.stages import Finish
-from shared.states import JobMode, JobState
-from shared.store import snapshots, validators
-from shared.store.among import among
+from shared.store import snapshots, validators, visits
+from shared.store.among import each
 from shared.store.change_lists import change_uid
 from shared.store.change_tables import change_settings, changes
 from shared.store.engine import Store
 from shared.store.events import PAGE_CHANGED, emit_many
+from shared.store.hot import Hot, as_json
 from shared.store.ledger import Ledger
 from shared.store.snapshots import Seen
-from shared.store.tables import jobs, pages
+from shared.store.tables import pages
 from shared.store.validators import page_validators
+from shared.store.visits import Visit
 
 _P = pages.c
 _WATCHED = (
@@ -35,43 +37,28 @@ _WATCHED = (
         page_validators,
         and_(page_validators.c.domain_id == _P.domain_id, page_validators.c.url_hash == _P.url_hash),
     )
-    .where(among(_P.domain_id, "domains"), among(_P.url_hash, "pages"))
 )
-_LOCKED = (
-    select(_P.domain_id, _P.url_hash, _P.fingerprint)
-    .where(among(_P.domain_id, "domains"), among(_P.url_hash, "pages"))
-    .order_by(_P.domain_id, _P.url_hash)
-    .with_for_update()
-)
-_MARK = (
-    update(pages)
-    .where(_P.domain_id == bindparam("domain"), _P.url_hash == bindparam("page"))
-    .values(fingerprint=bindparam("mark"))
-)
+_WATCH = Hot(partial(each, keys=[_P.domain_id, _P.url_hash], query=_WATCHED))
 
 #: (domain number, URL key)
 PageKey = tuple[int, int]
 
 
-def watch(conn: Connection, keys: Sequence[PageKey]) -> dict[PageKey, Watch]:
+def watch(conn: Connection, keys: Iterable[PageKey]) -> dict[PageKey, Watch]:
     """What tasks about to start must know of their pages."""
-    rows = conn.execute(_WATCHED, _named(keys))
+    rows = _WATCH.rows(conn, {"keys": as_json([{"domain_id": d, "url_hash": p} for d, p in sorted(keys)])})
     return {(r.domain_id, r.url_hash): Watch(r.fingerprint, r.settings, validators.of_row(r)) for r in rows}
 
 
-def _named(keys: Sequence[PageKey]) -> dict[str, list[int]]:
-    return {"domains": sorted({d for d, _ in keys}), "pages": sorted({p for _, p in keys})}
-
-
 def record(ledger: Ledger, finished: Sequence[tuple[Finish, Any]]) -> set[int]:
-    """Stores the sightings of ended tasks (and of rechecked ones); the tasks that changed their page."""
+    """Stores what ended tasks (and rechecked ones) learnt of their pages; the tasks that changed their page."""
     changed = _changed_before(ledger.conn, [row.id for o, row in finished if o.work.first is not None])
-    fresh = _still_true(ledger.conn, [(o, row) for o, row in finished if o.sighting is not None])
+    visited = visits.lock(ledger, finished)
+    fresh = _still_true(visited)
+    visits.save(ledger, visited)
     if not fresh:
         return changed
     snapshots.add(ledger.conn, [seen for _, seen in fresh], ledger.now)
-    marks = [{"domain": s.domain_id, "page": s.url_hash, "mark": s.sighting.fingerprint} for _, s in fresh]
-    ledger.conn.execute(_MARK, marks)
     found = [(o, row) for (o, _), row in zip(fresh, _rows(ledger, fresh), strict=True) if row is not None]
     if found:
         _add(ledger.conn, found)
@@ -109,26 +96,19 @@ def _event(o: Finish, row: dict[str, Any], number: int) -> dict[str, Any]:
     }
 
 
-def _still_true(conn: Connection, finished: Sequence[tuple[Finish, Any]]) -> list[tuple[Finish, Seen]]:
-    """The sightings whose page is still as they found it, in the order of the pages; locks these."""
-    if not finished:
-        return []
-    keyed = [(o, Seen(o.work.job.domain.id, row.url_hash, row.id, o.sighting)) for o, row in finished if o.sighting]
-    rows = conn.execute(_LOCKED, _named([(s.domain_id, s.url_hash) for _, s in keyed]))
-    current = {(r.domain_id, r.url_hash): r.fingerprint for r in rows}
+def _still_true(visited: Sequence[Visit]) -> list[tuple[Finish, Seen]]:
+    """The sightings whose page is still as they found it; the pages get their fingerprints."""
     kept = []
-    for o, seen in sorted(keyed, key=lambda pair: (pair[1].domain_id, pair[1].url_hash)):
-        page = (seen.domain_id, seen.url_hash)
-        if page in current and current[page] == seen.sighting.base:
-            current[page] = seen.sighting.fingerprint
-            kept.append((o, seen))
+    for visit in visited:
+        page, sighting = visit.page, visit.outcome.sighting
+        if sighting is not None and page["fingerprint"] == sighting.base:
+            page["fingerprint"] = sighting.fingerprint
+            kept.append((visit.outcome, Seen(page["domain_id"], page["url_hash"], visit.task.id, sighting)))
     return kept
 
 
 def _rows(ledger: Ledger, fresh: Sequence[tuple[Finish, Seen]]) -> list[dict[str, Any] | None]:
-    first = {o.work.job.id: o.work.job for o, s in fresh if s.sighting.base is None and s.sighting.text_hash}
-    known = {job.id for job in first.values() if _was_crawled(ledger.conn, job.domain.id, job.created_at)}
-    return [_row(ledger, o, seen, o.work.job.id in known) for o, seen in fresh]
+    return [_row(ledger, o, seen, ledger.account(o.work.job.id).is_again) for o, seen in fresh]
 
 
 def _row(ledger: Ledger, o: Finish, seen: Seen, domain_is_known: bool) -> dict[str, Any] | None:
@@ -152,24 +132,6 @@ def _row(ledger: Ledger, o: Finish, seen: Seen, domain_is_known: bool) -> dict[s
         "diff": difference.diff,
         "truncated": int(difference.truncated),
     }
-
-
-_EARLIER = (
-    select(jobs.c.id)
-    .where(
-        jobs.c.domain_id == bindparam("domain"),
-        jobs.c.mode == JobMode.CRAWL,
-        jobs.c.state == JobState.COMPLETED,
-        jobs.c.completed_at <= bindparam("before"),
-    )
-    .order_by(jobs.c.id)
-    .limit(1)
-)
-
-
-def _was_crawled(conn: Connection, domain_id: int, before: int) -> bool:
-    """Whether a crawl of the domain was complete by then: only after that a page can be new."""
-    return conn.execute(_EARLIER, {"domain": domain_id, "before": before}).first() is not None
 
 
 def _changed_before(conn: Connection, task_ids: Sequence[int]) -> set[int]:

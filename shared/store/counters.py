@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Integer, Text, bindparam, cast, delete, insert, null, select
+from sqlalchemy import Connection, Integer, Text, bindparam, cast, delete, null, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.states import CacheStatus, TaskState
 from shared.store.engine import Store
+from shared.store.hot import HotInsert
 from shared.store.tables import deltas, histogram, rollup
 
 _LOG_BASE = math.log(1.04)
@@ -69,14 +70,14 @@ class Tally:
             cell[i] += value
 
 
-_APPEND = insert(deltas)
+_APPEND = HotInsert(deltas, ["job_id", "payload"])
 
 
 def append(conn: Connection, tallies: Iterable[tuple[int, Tally]]) -> None:
     """Stores what a transaction counted, one row a job."""
     rows = [{"job_id": job, "payload": t.payload()} for job, t in tallies if t.cells]
     if rows:
-        conn.execute(_APPEND, rows)
+        _APPEND.run(conn, rows)
 
 
 def pending(store: Store) -> bool:

@@ -50,6 +50,8 @@ class Store:
         self._engine, self._turn_seconds = engine, turn
         self._lock = threading.Lock()
         self._is_sqlite = engine.dialect.name == "sqlite"
+        #: what the driver raises by itself where a statement goes past SQLAlchemy (hot.py)
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         path = engine.url.database if self._is_sqlite else None
         self._lock_path = f"{path}.writer" if path and path != ":memory:" else None
         self._lock_fd: int | None = None
@@ -71,7 +73,7 @@ class Store:
     def read(self) -> Iterator[Connection]:
         """A connection for reads. Raises StoreUnavailable when the database is away."""
         try:
-            with _translated(), self._engine.connect() as connection:
+            with _translated(self._driver_error), self._engine.connect() as connection:
                 yield connection
         except _Transient as conflict:
             raise StoreUnavailable("The database is too busy") from conflict
@@ -100,7 +102,7 @@ class Store:
         raise StoreUnavailable("The database is too busy")
 
     def _write_once(self, step: Callable[[Connection], T]) -> T:
-        with _translated(), self._writer(), self._engine.connect() as connection:
+        with _translated(self._driver_error), self._writer(), self._engine.connect() as connection:
             writer = connection.execution_options(writes=True)
             with writer.begin():
                 return step(writer)
@@ -172,16 +174,17 @@ class _Transient(Exception):
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def _translated(driver_error: type[Exception]) -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) in _TRANSIENT or "database is locked" in str(error.orig):
+    except (DBAPIError, driver_error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if getattr(cause, "sqlstate", None) in _TRANSIENT or "database is locked" in str(cause):
             raise _Transient from error
-        if error.connection_invalidated or _is_outage(error.orig):
-            raise StoreUnavailable(f"The database is away: {_first_line(error.orig)}") from error
-        if _is_old(error.orig):
-            raise SchemaNotCurrent(f"The database schema is not current: {_first_line(error.orig)}") from error
+        if getattr(error, "connection_invalidated", False) or _is_outage(cause):
+            raise StoreUnavailable(f"The database is away: {_first_line(cause)}") from error
+        if _is_old(cause):
+            raise SchemaNotCurrent(f"The database schema is not current: {_first_line(cause)}") from error
         raise
     except (PoolTimeout, DisconnectionError) as error:
         raise StoreUnavailable(f"The database is away: {_first_line(error)}") from error

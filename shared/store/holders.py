@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared import ids
@@ -20,6 +20,7 @@ from shared.store import task_records
 from shared.store.among import among
 from shared.store.attempt_tables import link_holders, page_links
 from shared.store.engine import Store
+from shared.store.hot import HotInsert
 from shared.store.tables import IS_FAILED, job_state, jobs, tasks
 
 #: holders of one broken link that are named; all are counted
@@ -31,7 +32,7 @@ _PAGES = 2_000
 _CHUNK = 5_000
 _ENDED = (JobState.CANCELLED, JobState.COMPLETED, JobState.FAILED)
 _L, _H, _T = page_links.c, link_holders.c, tasks.c
-_KEEP = insert(page_links)
+_KEEP = HotInsert(page_links, ["task_id", "targets"])
 _FOUND = select(link_holders).where(among(_H.task_id, "ids"))
 
 
@@ -48,7 +49,7 @@ def keep(conn: Connection, finished: Iterable[Finish]) -> None:
     """Keeps what ended pages link to."""
     rows = [{"task_id": o.work.id, "targets": o.targets} for o in finished if o.targets]
     if rows:
-        conn.execute(_KEEP, rows)
+        _KEEP.run(conn, rows)
 
 
 def tend(store: Store) -> int:

@@ -16,6 +16,7 @@ from shared.store import counters, events, idempotency, job_options
 from shared.store.among import among
 from shared.store.domains import ensure as ensure_domain
 from shared.store.engine import Store
+from shared.store.hot import Hot
 from shared.store.idempotency import Claim
 from shared.store.tables import IS_IN_FLIGHT, IS_PENDING, domains, job_state, jobs, organisations, pages, tasks
 
@@ -36,7 +37,7 @@ _LOADED = (
     .join(domains, _D.id == jobs.c.domain_id)
     .join(organisations, organisations.c.id == jobs.c.organisation_id)
 )
-_LOAD = _LOADED.where(among(jobs.c.id, "ids"))
+_LOAD = Hot(_LOADED.where(among(jobs.c.id, "ids")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def load(conn: Connection, job_ids: Collection[int]) -> dict[int, Job]:
     """Jobs by number; missing ones are left out."""
     if not job_ids:
         return {}
-    return {row.id: _job(row) for row in conn.execute(_LOAD, {"ids": sorted(job_ids)})}
+    return {row.id: _job(row) for row in _LOAD.rows(conn, {"ids": sorted(job_ids)})}
 
 
 def _job(row: Any) -> Job:

@@ -4,17 +4,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from shared import ids
 from shared.stages import Dispatch, Finish
-from shared.states import ACTIVE_JOB, JobState, TaskKind, TaskState
+from shared.states import ACTIVE_JOB, JobMode, JobState, TaskKind, TaskState
 from shared.store import counters, events, levels, notes
 from shared.store.among import among
+from shared.store.hot import Hot
 from shared.store.tables import IS_IN_FLIGHT, IS_PENDING, job_state, jobs, tasks
 
-_LOCK = (
-    select(job_state, jobs.c.created_at, jobs.c.max_depth, jobs.c.origin, jobs.c.paused_at)
+_earlier = jobs.alias("earlier")
+#: whether a crawl of the domain was complete when the job was made: only after that a page can be new
+_EARLIER = (
+    select(_earlier.c.id)
+    .where(
+        _earlier.c.domain_id == jobs.c.domain_id,
+        _earlier.c.mode == JobMode.CRAWL,
+        _earlier.c.state == JobState.COMPLETED,
+        _earlier.c.completed_at <= jobs.c.created_at,
+    )
+    .limit(1)
+    .scalar_subquery()
+    .label("earlier_crawl")
+)
+_LOCK = Hot(
+    select(job_state, jobs.c.created_at, jobs.c.max_depth, jobs.c.origin, jobs.c.paused_at, _EARLIER)
     .join(jobs, jobs.c.id == job_state.c.job_id)
     .where(among(job_state.c.job_id, "ids"))
     .order_by(job_state.c.job_id)
@@ -22,7 +37,7 @@ _LOCK = (
 )
 #: a process from before `max_depth` leaves it out
 _DEPTH = func.coalesce(tasks.c.depth, 0).label("depth")
-_CLAIMABLE = (
+_CLAIMABLE = Hot(
     select(*(c for c in tasks.c if c.name != "depth"), _DEPTH)
     .where(tasks.c.job_id == bindparam("job"), IS_PENDING)
     .order_by(tasks.c.priority.desc(), tasks.c.id)
@@ -45,14 +60,14 @@ _CLAIMABLE_ELSEWHERE = (
 )
 #: every eighth page goes through the queue all the same, so that workers which have less to do get their share
 _SHARED = 8
-_CLAIM = update(tasks).where(among(tasks.c.id, "ids")).values(state=TaskState.QUEUED, queued_at=bindparam("now"))
+_CLAIM = Hot(update(tasks).where(among(tasks.c.id, "ids")).values(state=TaskState.QUEUED, queued_at=bindparam("now")))
 #: what waits of a paused job: delayed, and due as soon as the job goes on
 _PARK = (
     update(tasks)
     .where(tasks.c.job_id == bindparam("job"), IS_IN_FLIGHT, tasks.c.state == TaskState.QUEUED)
     .values(state=TaskState.DELAYED, next_attempt_at=bindparam("now"))
 )
-_SAVE = (
+_SAVE = Hot(
     update(job_state)
     .where(job_state.c.job_id == bindparam("job"))
     .values({n: bindparam(n) for n in ("next_seq", "n_pages", "n_open", "n_inflight", "discovering")})
@@ -81,6 +96,8 @@ class Account:
     known_origin: str | None = None
     origin: str | None = None
     was_reopened: bool = False
+    #: whether its domain had been crawled before
+    is_again: bool = False
     #: pages that ended in this transaction
     freed: int = 0
 
@@ -144,7 +161,7 @@ class Ledger:
         """Locks the state rows of these jobs, in the order of their ids."""
         missing = sorted(job_ids - self._accounts.keys())
         if missing:
-            for row in self.conn.execute(_LOCK, {"ids": missing}):
+            for row in _LOCK.rows(self.conn, {"ids": missing}):
                 self._accounts[row.job_id] = _account(row)
 
     def account(self, job_id: int) -> Account:
@@ -157,7 +174,7 @@ class Ledger:
         for account in self._accounts.values():
             claimed += self._claim(account)
         if self._accounts:
-            self.conn.execute(_SAVE, [_saved(a) for a in self._accounts.values()])
+            _SAVE.run_each(self.conn, [_saved(a) for a in self._accounts.values()])
             counters.append(self.conn, ((a.job_id, a.tally) for a in self._accounts.values()))
         for account in self._accounts.values():
             self._settle(account)
@@ -169,17 +186,21 @@ class Ledger:
             return []
         room = min(account.window, account.n_open) - account.n_inflight
         if not self._crowded:
-            return self._claim_from(_CLAIMABLE, account, {"k": room})
-        first = min(room, account.half - account.n_inflight)
-        claimed = self._claim_from(_CLAIMABLE, account, {"k": first})
-        own = account.origin or account.known_origin or ""
-        rest = {"k": room - len(claimed), "own": own, "crowded": self._crowded}
-        return claimed + self._claim_from(_CLAIMABLE_ELSEWHERE, account, rest)
+            return self._take(account, self._claimable(account, room))
+        claimed = self._take(account, self._claimable(account, min(room, account.half - account.n_inflight)))
+        return claimed + self._take(account, self._claimable_elsewhere(account, room - len(claimed)))
 
-    def _claim_from(self, claimable: Select[Any], account: Account, values: dict[str, Any]) -> list[Dispatch]:
-        if values["k"] <= 0:
+    def _claimable(self, account: Account, k: int) -> Sequence[Any]:
+        return _CLAIMABLE.rows(self.conn, {"job": account.job_id, "k": k}) if k > 0 else []
+
+    def _claimable_elsewhere(self, account: Account, k: int) -> Sequence[Any]:
+        if k <= 0:
             return []
-        found: Sequence[Any] = self.conn.execute(claimable, {"job": account.job_id, **values}).all()
+        own = account.origin or account.known_origin or ""
+        values = {"job": account.job_id, "k": k, "own": own, "crowded": self._crowded}
+        return self.conn.execute(_CLAIMABLE_ELSEWHERE, values).all()
+
+    def _take(self, account: Account, found: Sequence[Any]) -> list[Dispatch]:
         if account.by_levels:
             found = levels.claimable(self.conn, account.job_id, bool(account.discovering), found)
         account.n_inflight += len(found)
@@ -187,7 +208,7 @@ class Ledger:
         handed = set() if self._crowded else self._hand(account, found)
         queued = [row for row in found if row.id not in handed]
         if queued:
-            self.conn.execute(_CLAIM, {"ids": [row.id for row in queued], "now": self.now})
+            _CLAIM.run(self.conn, {"ids": [row.id for row in queued], "now": self.now})
         return [Dispatch(row.id, TaskKind(row.kind), account.job_ms) for row in queued]
 
     def _hand(self, account: Account, found: Sequence[Any]) -> set[int]:
@@ -239,6 +260,7 @@ def _account(row: Any) -> Account:
         row.max_depth is not None,
         row.paused_at is not None,
         known_origin=row.origin,
+        is_again=row.earlier_crawl is not None,
     )
 
 

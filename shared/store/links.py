@@ -2,31 +2,31 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, select
 
 from shared import ids
 from shared.models import Job
 from shared.stages import Finish, Found, NewLink
 from shared.states import JobMode, SourceType, TaskKind, TaskState
 from shared.store import levels
-from shared.store.among import among
+from shared.store.among import each
+from shared.store.hot import Hot, HotInsert, as_json
 from shared.store.ledger import Account, Ledger
 from shared.store.tables import pages, tasks
 
 _CHUNK = 5000
-_KNOWN = select(tasks.c.url_hash).where(tasks.c.job_id == bindparam("job"), among(tasks.c.url_hash, "hashes"))
-_NEW_TASK = insert(tasks)
-_NEW_PAGE = {
-    "sqlite": sqlite.insert(pages).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(pages).on_conflict_do_nothing(),
-}
-_ADDED = (
-    update(tasks)
-    .where(tasks.c.id == bindparam("task"))
-    .values(links_added=func.coalesce(tasks.c.links_added, 0) + bindparam("added"))
+_KNOWN = Hot(partial(each, keys=[tasks.c.job_id, tasks.c.url_hash], query=select(tasks.c.url_hash)))
+_NEW_TASK = HotInsert(
+    tasks,
+    (
+        "id job_id url_hash kind state origin path priority depth source_type source_id error created_at completed_at"
+    ).split(),
+)
+_NEW_PAGE = HotInsert(
+    pages, ["domain_id", "url_hash", "origin", "path", "created_at"], lambda put: put.on_conflict_do_nothing()
 )
 
 
@@ -38,8 +38,6 @@ def admit(ledger: Ledger, finishes: Sequence[Finish | Found]) -> dict[int, int]:
         by_job[finish.work.job.id].append(finish)
     for job_id, group in sorted(by_job.items()):
         added |= _admit_to_job(ledger, ledger.account(job_id), group)
-    if added:
-        ledger.conn.execute(_ADDED, [{"task": t, "added": n} for t, n in sorted(added.items())])
     return added
 
 
@@ -53,7 +51,7 @@ def _admit_to_job(ledger: Ledger, account: Account, group: Sequence[Finish | Fou
     rows: list[dict[str, Any]] = []
     added = {f.work.id: _take(ledger, account, f, links, rows) for f, links in fresh}
     for start in range(0, len(rows), _CHUNK):
-        ledger.conn.execute(_NEW_TASK, rows[start : start + _CHUNK])
+        _NEW_TASK.run(ledger.conn, rows[start : start + _CHUNK])
     _insert_pages(ledger, job, [link for _, links in fresh for link in links if not link.is_foreign])
     return added
 
@@ -65,7 +63,8 @@ def _fresh(
     hashes = list({link.url_hash for f in group for link in f.links})
     known: set[int] = set()
     for start in range(0, len(hashes), _CHUNK):
-        known |= set(conn.execute(_KNOWN, {"job": job_id, "hashes": hashes[start : start + _CHUNK]}).scalars())
+        keys = [{"job_id": job_id, "url_hash": url_hash} for url_hash in hashes[start : start + _CHUNK]]
+        known |= {row.url_hash for row in _KNOWN.rows(conn, {"keys": as_json(keys)})}
     result = []
     for f in group:
         links = []
@@ -132,7 +131,4 @@ def _insert_pages(ledger: Ledger, job: Job, links: Sequence[NewLink]) -> int:
         }
         for link in sorted(links, key=lambda link: link.url_hash)
     ]
-    new, statement = 0, _NEW_PAGE[ledger.conn.dialect.name]
-    for start in range(0, len(rows), _CHUNK):
-        new += max(ledger.conn.execute(statement, rows[start : start + _CHUNK]).rowcount, 0)
-    return new
+    return sum(_NEW_PAGE.run(ledger.conn, rows[start : start + _CHUNK]) for start in range(0, len(rows), _CHUNK))

@@ -4,16 +4,13 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, update
-
 from shared import ids
 from shared.stages import Delay, Finish, Found, JobWarning, Outcome, Recheck, Release, Verdict, Work
 from shared.states import TaskKind, TaskState, WarningKind
 from shared.store import attempts, changes, delays, holders, links, notes, validators
+from shared.store.hot import HotUpdate
 from shared.store.ledger import Ledger
-from shared.store.tables import pages, tasks
-
-_T = tasks.c
+from shared.store.tables import tasks
 
 
 def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) -> list[Verdict]:
@@ -21,9 +18,12 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     valid = [_is_current(rows.get(o.work.id), o.work) for o in outcomes]
     live = [o for o, ok in zip(outcomes, valid, strict=True) if ok]
     ledger.lock({ids.job_of(o.work.id) for o in live})
-    finishes = [o for o in live if isinstance(o, Finish)]
-    finish_rows(ledger, [(o, rows[o.work.id]) for o in finishes])
-    _recheck(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Recheck)])
+    finished = [(o, rows[o.work.id]) for o in live if isinstance(o, Finish)]
+    _count(ledger, finished)
+    added = _admit_links(ledger, live)
+    _end(ledger, finished, added)
+    _recheck(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Recheck)], added)
+    _note_found(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Found)], added)
     delayed = [(o, rows[o.work.id]) for o in live if isinstance(o, Delay)]
     put_back = delays.delay(ledger, delayed)
     put_back |= delays.release(ledger, [o.work for o in live if isinstance(o, Release)])
@@ -33,16 +33,20 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     validators.keep(ledger.conn, seen, ledger.now)
     attempts.record(ledger.conn, [*seen, *delayed], ledger.now)
     holders.keep(ledger.conn, ended)
-    for o in live:
-        if isinstance(o, Finish | Found) and o.origin:
-            ledger.account(o.work.job.id).origin = o.origin
     if any(o.warnings or o.redirects for o in ended):
         notes.record(ledger.conn, ended, ledger.now)
-    _note_found(ledger, [o for o in live if isinstance(o, Found)])
-    found = [o.first if isinstance(o, Recheck) else o for o in live]
-    added = links.admit(ledger, [o for o in found if isinstance(o, Finish | Found) and o.links])
     verdict = partial(_verdict, ledger, added, changed, put_back)
     return [verdict(o, ok) for o, ok in zip(outcomes, valid, strict=True)]
+
+
+def _admit_links(ledger: Ledger, live: Sequence[Outcome]) -> dict[int, int]:
+    """How many new links each task brought."""
+    found = [o.first if isinstance(o, Recheck) else o for o in live]
+    parts = [o for o in found if isinstance(o, Finish | Found)]
+    for o in parts:
+        if o.origin:
+            ledger.account(o.work.job.id).origin = o.origin
+    return links.admit(ledger, [o for o in parts if o.links])
 
 
 def _verdict(
@@ -63,22 +67,13 @@ def _is_current(row: Any, work: Work) -> bool:
     return row is not None and row.state == TaskState.RUNNING and row.run == work.run
 
 
-_FINISHED = (
-    "state attempts status_code response_time bytes content_type cache_status error completed_at"
-    " links_found documents second_response_time second_cache_status"
-).split()
-_FINISH = (
-    update(tasks)
-    .where(_T.id == bindparam("task"))
-    .values({name: bindparam(name) for name in _FINISHED} | {"claimed_until": None, "next_attempt_at": None})
-)
-
-
 def finish_rows(ledger: Ledger, finished: Sequence[tuple[Finish, Any]]) -> None:
-    """Ends locked tasks: their rows, their job's counts, their page."""
-    if not finished:
-        return
-    ledger.conn.execute(_FINISH, [_finish_values(o, row, ledger.now) for o, row in finished])
+    """Ends locked tasks that learnt nothing: their rows, their job's counts."""
+    _count(ledger, finished)
+    _end(ledger, finished, {})
+
+
+def _count(ledger: Ledger, finished: Iterable[tuple[Finish, Any]]) -> None:
     for o, row in finished:
         account = ledger.account(row.job_id)
         if row.kind == TaskKind.DISCOVER_PAGES:
@@ -91,7 +86,6 @@ def finish_rows(ledger: Ledger, finished: Sequence[tuple[Finish, Any]]) -> None:
         account.ended(counts_as_page=o.state != TaskState.SKIPPED)
         if o.job_error:
             account.fail(o.job_error)
-    _update_pages(ledger, finished)
 
 
 def _half_discovered(reason: str) -> JobWarning:
@@ -99,10 +93,22 @@ def _half_discovered(reason: str) -> JobWarning:
     return JobWarning(WarningKind.SITEMAP, "discovery", f"Discovery ended before it was complete: {reason}")
 
 
-def _finish_values(o: Finish, row: Any, now: int) -> dict[str, Any]:
+_FINISHED = (
+    "state attempts status_code response_time bytes content_type cache_status error completed_at"
+    " links_found links_added documents second_response_time second_cache_status claimed_until next_attempt_at"
+).split()
+_FINISH = HotUpdate(tasks, _FINISHED)
+
+
+def _end(ledger: Ledger, finished: Sequence[tuple[Finish, Any]], added: dict[int, int]) -> None:
+    if finished:
+        _FINISH.run(ledger.conn, [_finish_values(o, row, ledger.now, added) for o, row in finished])
+
+
+def _finish_values(o: Finish, row: Any, now: int, added: dict[int, int]) -> dict[str, Any]:
     f = o.fetched
     return {
-        "task": row.id,
+        "id": row.id,
         "state": o.state,
         # the second request is no attempt of its own
         "attempts": row.attempts + (1 if o.work.first is None else 0),
@@ -116,60 +122,34 @@ def _finish_values(o: Finish, row: Any, now: int) -> dict[str, Any]:
         "error": o.error,
         "completed_at": now,
         "links_found": o.found,
+        "links_added": _links_added(row, added),
         "documents": o.documents,
+        "claimed_until": None,
+        "next_attempt_at": None,
     }
 
 
-_THIS_PAGE = update(pages).where(pages.c.domain_id == bindparam("domain"), pages.c.url_hash == bindparam("page"))
-_VISIT = ("last_task_id", "status_code", "crawled_at")
-_FACTS = ("title", "content_hash", "etag", "last_modified")
-_PAGE = _THIS_PAGE.values({name: bindparam(name) for name in (*_VISIT, *_FACTS)})
-_VISITED = _THIS_PAGE.values({name: bindparam(name) for name in _VISIT})
+def _links_added(row: Any, added: dict[int, int]) -> int | None:
+    """With those of earlier parts."""
+    before: int | None = row.links_added
+    return (before or 0) + added[row.id] if row.id in added else before
 
 
-def _update_pages(ledger: Ledger, finished: Iterable[tuple[Finish, Any]]) -> None:
-    """What the pages are now; of one that has not been modified only when it was seen."""
-    ordered = sorted(finished, key=lambda pair: (pair[0].work.job.domain.id, pair[1].url_hash))
-    fetched = [_page_values(o, row, ledger.now) for o, row in ordered if o.facts is not None]
-    visited = [_page_values(o, row, ledger.now) for o, row in ordered if o.is_unmodified]
-    for statement, values in ((_PAGE, fetched), (_VISITED, visited)):
-        if values:
-            ledger.conn.execute(statement, values)
+_RECHECK = HotUpdate(tasks, [*_FINISHED, "crashes"])
 
 
-def _page_values(o: Finish, row: Any, now: int) -> dict[str, Any]:
-    values = {
-        "domain": o.work.job.domain.id,
-        "page": row.url_hash,
-        "last_task_id": row.id,
-        "status_code": o.fetched.status_code,
-        "crawled_at": now,
-    }
-    return values | ({name: getattr(o.facts, name) for name in _FACTS} if o.facts is not None else {})
-
-
-_RECHECK = (
-    update(tasks)
-    .where(_T.id == bindparam("task"))
-    .values(
-        {name: bindparam(name) for name in _FINISHED if name not in ("state", "completed_at")}
-        | {"state": TaskState.DELAYED, "claimed_until": None, "crashes": 0, "next_attempt_at": bindparam("at")}
-    )
-)
-
-
-def _recheck(ledger: Ledger, rechecked: Sequence[tuple[Recheck, Any]]) -> None:
+def _recheck(ledger: Ledger, rechecked: Sequence[tuple[Recheck, Any]], added: dict[int, int]) -> None:
     """Records what the first request brought, but does not end the task."""
+    waits = {"state": TaskState.DELAYED, "completed_at": None, "crashes": 0}
     if rechecked:
-        values = [_finish_values(o.first, row, ledger.now) | {"at": o.at} for o, row in rechecked]
-        unused = ("state", "completed_at")
-        ledger.conn.execute(_RECHECK, [{k: v for k, v in value.items() if k not in unused} for value in values])
-        _update_pages(ledger, [(o.first, row) for o, row in rechecked])
+        values = [_finish_values(o.first, row, ledger.now, added) | waits for o, row in rechecked]
+        _RECHECK.run(ledger.conn, [v | {"next_attempt_at": o.at} for v, (o, _) in zip(values, rechecked, strict=True)])
 
 
-_NOTE_FOUND = update(tasks).where(_T.id == bindparam("task")).values(links_found=bindparam("found"))
+_NOTE_FOUND = HotUpdate(tasks, ["links_found", "links_added"])
 
 
-def _note_found(ledger: Ledger, parts: Sequence[Found]) -> None:
+def _note_found(ledger: Ledger, parts: Sequence[tuple[Found, Any]], added: dict[int, int]) -> None:
     if parts:
-        ledger.conn.execute(_NOTE_FOUND, [{"task": o.work.id, "found": o.found} for o in parts])
+        values = [{"id": r.id, "links_found": o.found, "links_added": _links_added(r, added)} for o, r in parts]
+        _NOTE_FOUND.run(ledger.conn, values)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from shared.changes import Facts, Sighting, unpack
 from shared.store.change_tables import snapshot_texts, snapshots
 from shared.store.engine import Store
+from shared.store.hot import Hot, HotInsert
 
 _S = snapshots.c
 _T = snapshot_texts.c
@@ -60,23 +60,25 @@ def newest(store: Store, domain_id: int, url_hash: int) -> Snapshot | None:
     return Snapshot(row.fingerprint, facts, row.text_hash, text, row.note)
 
 
-_SUPERSEDE = (
+_SUPERSEDE = Hot(
     update(snapshots)
     .where(_S.domain_id == bindparam("domain"), _S.url_hash == bindparam("page"), _S.superseded_at.is_(None))
     .values(superseded_at=bindparam("now"))
 )
-_ADD = insert(snapshots)
+_ADD = HotInsert(snapshots, [c.name for c in snapshots.c if c.name not in ("id", "superseded_at")])
 _OLD = snapshots.alias("old")
-_PRUNE = delete(snapshots).where(
-    _S.domain_id == bindparam("domain"),
-    _S.url_hash == bindparam("page"),
-    _S.id
-    <= select(_OLD.c.id)
-    .where(_OLD.c.domain_id == bindparam("domain"), _OLD.c.url_hash == bindparam("page"))
-    .order_by(_OLD.c.id.desc())
-    .limit(1)
-    .offset(bindparam("keep"))
-    .scalar_subquery(),
+_PRUNE = Hot(
+    delete(snapshots).where(
+        _S.domain_id == bindparam("domain"),
+        _S.url_hash == bindparam("page"),
+        _S.id
+        <= select(_OLD.c.id)
+        .where(_OLD.c.domain_id == bindparam("domain"), _OLD.c.url_hash == bindparam("page"))
+        .order_by(_OLD.c.id.desc())
+        .limit(1)
+        .offset(bindparam("keep"))
+        .scalar_subquery(),
+    )
 )
 
 
@@ -85,12 +87,12 @@ def add(conn: Connection, seen: Sequence[Seen], now: int) -> None:
     again = [s for s in seen if s.sighting.base is not None]
     if again:
         pages = [{"domain": s.domain_id, "page": s.url_hash, "now": now} for s in again]
-        conn.execute(_SUPERSEDE, pages)
+        _SUPERSEDE.run_each(conn, pages)
     _add_texts(conn, seen, now)
-    conn.execute(_ADD, [_row(s, now) for s in seen])
+    _ADD.run(conn, [_row(s, now) for s in seen])
     if again:
         kept = [{"domain": s.domain_id, "page": s.url_hash, "keep": max(s.sighting.keep, 1)} for s in again]
-        conn.execute(_PRUNE, kept)
+        _PRUNE.run_each(conn, kept)
 
 
 def _row(s: Seen, now: int) -> dict[str, Any]:
@@ -112,14 +114,11 @@ def _row(s: Seen, now: int) -> dict[str, Any]:
     }
 
 
-def _adding(dialect: Any) -> Any:
-    statement = dialect.insert(snapshot_texts)
-    return statement.on_conflict_do_update(
-        index_elements=["domain_id", "hash"], set_={"used_at": statement.excluded.used_at}
-    )
+def _or_mark(put: Any) -> Any:
+    return put.on_conflict_do_update(index_elements=["domain_id", "hash"], set_={"used_at": put.excluded.used_at})
 
 
-_ADD_TEXTS = {"sqlite": _adding(sqlite), "postgresql": _adding(postgresql)}
+_ADD_TEXTS = HotInsert(snapshot_texts, [c.name for c in snapshot_texts.c], _or_mark)
 
 
 def _add_texts(conn: Connection, seen: Sequence[Seen], now: int) -> None:
@@ -131,4 +130,4 @@ def _add_texts(conn: Connection, seen: Sequence[Seen], now: int) -> None:
         {"domain_id": domain, "hash": digest, "size": s.text_size, "used_at": now, "data": s.text}
         for (domain, digest), s in sorted(texts.items(), key=lambda item: item[0])
     ]
-    conn.execute(_ADD_TEXTS[conn.dialect.name], rows)
+    _ADD_TEXTS.run(conn, rows)

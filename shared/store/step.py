@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 
 from shared.stages import Admission, Dispatch, Outcome, Verdict, Work
-from shared.store.admissions import admit, start
+from shared.store.admissions import Start, admit, start
 from shared.store.among import among
 from shared.store.engine import Store
+from shared.store.hot import Hot, look_up
 from shared.store.ledger import Ledger
 from shared.store.outcomes import record
 from shared.store.tables import tasks
 
 _T = tasks.c
-_LOCK = select(tasks).where(among(_T.id, "ids")).order_by(_T.id).with_for_update()
+_LOCK = Hot(select(tasks).where(among(_T.id, "ids")).order_by(_T.id).with_for_update())
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,14 @@ def run(
 def _step(
     ledger: Ledger, admissions: Sequence[Admission], outcomes: Sequence[Outcome], lease: int, held: frozenset[int]
 ) -> StepResult:
+    look_up(ledger.conn)
     wanted = {a.task_id for a in admissions} | {o.work.id for o in outcomes}
-    rows = {row.id: row for row in ledger.conn.execute(_LOCK, {"ids": sorted(wanted)})}
+    rows = {row.id: row for row in _LOCK.rows(ledger.conn, {"ids": sorted(wanted)})}
     verdicts = record(ledger, rows, outcomes)
-    works = admit(ledger, rows, admissions, ledger.now + lease, held)
+    admitted = admit(ledger, rows, admissions, held)
     dispatches = ledger.close()
-    started = start(ledger, {o.work.job.id: o.work.job for o in outcomes}, ledger.now + lease)
-    return StepResult(works, verdicts, dispatches, started)
+    owners = {o.work.job.id: o.work.job for o in outcomes}
+    handed = [Start(row, owners[row.job_id]) for row in ledger.handed]
+    works = start(ledger, [*admitted, *handed], ledger.now + lease)
+    started = [work for work in works[len(admitted) :] if work is not None]
+    return StepResult(works[: len(admitted)], verdicts, dispatches, started)

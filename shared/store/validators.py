@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Column, Connection, Index, LargeBinary, Table, Text, bindparam, delete, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.clock import SECOND
 from shared.stages import Finish
 from shared.store.engine import Store
+from shared.store.hot import HotInsert
 from shared.store.tables import Big, metadata
 from shared.validators import Validators, unpacked
 
@@ -48,16 +48,15 @@ def keep(conn: Connection, finished: Sequence[tuple[Finish, Any]], now: int) -> 
     rows = {(o.work.job.domain.id, row.url_hash): _values(o, row, now) for o, row in finished if o.kept is not None}
     if not rows:
         return
-    conn.execute(_PUT[conn.dialect.name], [rows[page] for page in sorted(rows)])
+    _PUT.run(conn, [rows[page] for page in sorted(rows)])
 
 
-def _putting(dialect: Any) -> Any:
-    put = dialect.insert(page_validators)
+def _or_replace(put: Any) -> Any:
     fresh = {c.name: put.excluded[c.name] for c in page_validators.columns if not c.primary_key}
     return put.on_conflict_do_update(index_elements=["domain_id", "url_hash"], set_=fresh)
 
 
-_PUT = {"sqlite": _putting(sqlite), "postgresql": _putting(postgresql)}
+_PUT = HotInsert(page_validators, [c.name for c in page_validators.c], _or_replace)
 
 
 def _values(o: Finish, row: Any, now: int) -> dict[str, Any]:
