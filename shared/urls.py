@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: characters; what browsers, proxies and sitemaps.org (2,048) all stay under
 MAX_URL = 8192
+#: characters of a URL whose key is kept
+_SHORT = 300
 
 #: already canonical, seen at a glance. A label of digits only or `xn--` needs the full parser.
 _SEGMENT = r"(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*)?"
@@ -110,8 +112,16 @@ def split(canonical: str) -> tuple[str, str]:
 
 def url_key(canonical: str) -> int:
     """62-bit non-negative key of a page: neither the scheme nor a leading `www.` counts."""
+    return _kept_key(canonical) if len(canonical) <= _SHORT else _key(canonical)
+
+
+def _key(canonical: str) -> int:
     page = canonical[canonical.index("://") + 3 :].removeprefix("www.")
     return int.from_bytes(blake2b(page.encode(), digest_size=8).digest()) >> 2
+
+
+#: the pages of a site link to the same pages
+_kept_key = lru_cache(maxsize=20_000)(_key)
 
 
 class Resolver:

@@ -20,7 +20,7 @@ MAX_TITLE = 500
 
 _FOLLOWED = frozenset({"next", "canonical", "alternate"})
 _NODES = "a,area,link,base,meta,title"
-_INVISIBLE = ["script", "style", "noscript", "template"]
+_INVISIBLE = "script,style,noscript,template"
 
 #: not hashed: pages are re-indented without being changed
 _SPACE = b" \t\r\n\f"
@@ -79,7 +79,8 @@ def parse_html(body: bytes, url: str, content_type: str | None) -> ParsedPage:
         return _page(_scan(utf8), url, utf8, True, None)
     tree = LexborHTMLParser(utf8)
     found = _find(tree.css(_NODES))
-    tree.strip_tags(_INVISIBLE)
+    for node in reversed(tree.css(_INVISIBLE)):  # inner ones first: what an outer one contains is gone with it
+        node.decompose()
     root = tree.body or tree.root
     text = root.text(separator="\n") if root else ""
     return _page(found, url, text.encode("utf-8", "replace"), truncated, tree)

@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 _BATCH = 50
 #: seconds that an idle worker waits for a wake-up before it looks itself
 _IDLE = 1.0
+#: seconds between two looks for other jobs' tasks while all threads are taken
+_BUSY = 0.2
 #: seconds that halted jobs have for their next step
 _LAST_STEP = 3.0
 
@@ -124,8 +126,10 @@ class ConcurrentWorker(Worker):
     def _run_loop(self, burst: bool) -> None:
         while not self._stop_requested:
             free = self._reserve()
+            if not free:
+                continue  # and leave wake-ups to workers that can take something
             # asked before the queues are: what runs may put a job there as it ends
-            is_done = burst and free and not self.running.any()
+            is_done = burst and not self.running.any()
             try:
                 taken = self._take(free)
                 self._note(len(taken) < free)
@@ -149,7 +153,7 @@ class ConcurrentWorker(Worker):
         if free:
             return free
         self._note(False)
-        return self._pool.reserve(_BATCH, _IDLE)
+        return self._pool.reserve(_BATCH, _BUSY)
 
     def _note(self, is_empty: bool) -> None:
         """Whether the queues had less than we could take: then tasks that end are followed by their jobs' next ones."""

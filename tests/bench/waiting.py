@@ -102,7 +102,7 @@ def main() -> int:
     given = parser.parse_args()
     rows: list[list[object]] = []
     for concurrency, least in _LEAST.items():
-        pages = given.pages * concurrency // 100
+        pages = given.pages * concurrency // 20
         share = max(share_of_ideal(given.cache, concurrency, pages) for _ in range(given.rounds))
         rows.append([f"one process, concurrency {concurrency}, of the ideal", share, least, share >= least])
     one, two = (
