@@ -2,9 +2,24 @@
 
 from typing import Any
 
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+
 from api.context import EXTENSION
 from shared import telemetry
 
+
+class PlainLogger(Logger):  # type: ignore[misc]
+    """gunicorn's own lines in the form of all others: the root logger of api/wsgi.py writes them."""
+
+    def setup(self, cfg: Config) -> None:
+        """Called once, before the application is loaded."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+logger_class = PlainLogger
 worker_class = "gthread"
 # The address is taken when the application is there, not seconds before (a minute, on a machine that is full): until
 # then a client is refused, which it can see, and does not hang; and SIGTERM finds no worker that still imports.

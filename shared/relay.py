@@ -25,7 +25,10 @@ def say(line: str) -> None:
 
 
 def relay(name: str, process: "subprocess.Popen[bytes]") -> threading.Thread:
-    """Starts a thread that copies the child's output to stderr, each line prefixed with `name`."""
+    """Starts a thread that copies the child's output to stderr, each line prefixed with `name`.
+
+    Lines of JSON (shared/logs.py) stay as they are: machines read them, and they name their process.
+    """
     thread = threading.Thread(target=_copy, args=(name, process), name=f"relay-{name}", daemon=True)
     thread.start()
     return thread
@@ -36,4 +39,5 @@ def _copy(name: str, process: "subprocess.Popen[bytes]") -> None:
         return
     with process.stdout as stream:
         while line := stream.readline(_LINE):
-            say(f"{name:9} | {line.decode(errors='replace').rstrip()}")
+            text = line.decode(errors="replace").rstrip()
+            say(text if text.startswith("{") else f"{name:9} | {text}")

@@ -61,10 +61,11 @@ def _queue_names(queues: str) -> tuple[str, ...]:
 
 
 def _supervise(settings: Settings, count: int, queues: tuple[str, ...], burst: bool) -> int:
+    configure(settings.log_level, "worker", settings.log_format)
     argv = [sys.executable, "-P", "-m", "workers", "--processes", "1", "--queues", ",".join(queues)]
     argv += ["--threads", str(settings.worker_threads)] + (["--burst"] if burst else [])
     specs = [ChildSpec(f"worker.{n}", argv, child_env(settings), finite=burst) for n in range(1, count + 1)]
-    return Supervisor(specs, grace=settings.grace + 5).run()
+    return Supervisor(specs, grace=settings.grace + 5, report=log.warning).run()
 
 
 def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:

@@ -1,6 +1,9 @@
 """What an operator watches: metrics and logs of running processes."""
 
 import json
+import os
+import signal
+from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -29,14 +32,22 @@ def test_a_crawl_shows_in_the_metrics_of_all_processes(system: System, site: Sit
     until(lambda: samples(system).get(step, 0) > 0, 20, "the scheduler has told nothing")
 
 
+def logged(system: System, name: str) -> list[dict[str, Any]]:
+    """What a process has logged: each line is an object."""
+    return [json.loads(line) for line in system.log(name).splitlines()]
+
+
 def test_json_logs_name_task_and_job(system: System, site: Site) -> None:
-    system.env |= {"LOG_FORMAT": "JSON", "CRAWLYARD_ACCESS_LOG": "1", "LOG_LEVEL": "DEBUG"}
+    more = {"LOG_FORMAT": "JSON", "CRAWLYARD_ACCESS_LOG": "1", "LOG_LEVEL": "DEBUG", "WORKER_PROCESSES": "2"}
+    system.env |= more
     system.start()
     job_id = system.crawl(f"http://{site.host}", max_pages=3)
     system.ended(job_id)
-    lines = [json.loads(line) for line in system.log("web").splitlines() if line.startswith("{")]
-    (created,) = [line for line in lines if line.get("route") == "/v1/jobs"]
+    (created,) = [line for line in logged(system, "web") if line.get("route") == "/v1/jobs"]
     assert created["request_id"]
     assert (created["method"], created["status"]) == ("POST", 201)
-    told = [json.loads(line) for line in system.log("worker").splitlines() if line.startswith("{")]
-    assert [line for line in told if line.get("job_id") == job_id and line.get("task_id")]
+    assert any("Booting worker" in line["message"] for line in logged(system, "web"))
+    told = [line for line in logged(system, "worker") if line.get("job_id") == job_id and line.get("task_id")]
+    assert logged(system, "scheduler")
+    os.kill(told[0]["pid"], signal.SIGKILL)
+    until(lambda: any("starting it again" in line["message"] for line in logged(system, "worker")), 20)
