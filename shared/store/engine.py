@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import math
 import os
 import random
 import sqlite3
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -37,6 +38,8 @@ _PG_SESSION = "-c idle_in_transaction_session_timeout=10000 -c tcp_keepalives_id
 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c synchronous_commit=on"
 #: and a server that is cut off must not be waited for
 _PG_LINK = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+#: seconds after which a connection to PostgreSQL is asked whether it is still there
+_RESTED = 1.0
 #: PostgreSQL: serialization failure, deadlock, lock_timeout
 _TRANSIENT = {"40001", "40P01", "55P03"}
 #: PostgreSQL: idle_in_transaction_session_timeout
@@ -239,14 +242,31 @@ def _create(url: str, pool_size: int, spare: int, patience: float | None, turn: 
         pool_size=pool_size,
         max_overflow=spare,
         pool_timeout=5,
-        pool_pre_ping=True,
         connect_args={"connect_timeout": 5, "application_name": "crawlyard", "options": session, **_PG_LINK},
     )
+    _ping_what_rested(engine)
     if patience is not None:
         from shared.store.patience import bounded  # PostgreSQL's driver, which SQLite's users need not wait for
 
         event.listen(engine, "do_connect", bounded(patience))
     return engine
+
+
+def _ping_what_rested(engine: Engine) -> None:
+    """A connection that was not used for a while may be cut: a question before each transaction would cost as much."""
+
+    def put_back(_raw: Any, record: Any) -> None:
+        record.info["put_back"] = time.monotonic()
+
+    def take(raw: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("put_back", math.inf) > _RESTED:
+            try:
+                engine.dialect.do_ping(raw)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", put_back)
+    event.listen(engine, "checkout", take)
 
 
 def _create_sqlite(url: str, pool_size: int) -> Engine:
