@@ -64,6 +64,10 @@ def on_failure(job: Job, connection: Redis, *error: Any) -> None:
     CALLS.append(("failure", error[0].__name__))
 
 
+def on_stopped(job: Job, connection: Redis) -> None:
+    CALLS.append("stopped")
+
+
 def go_round_the_guard(url: str) -> int:
     """A request that does not use our client."""
     return requests.get(url, timeout=5).status_code

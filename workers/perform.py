@@ -1,6 +1,7 @@
 """Runs one delivered job in a pool thread and says how it ended."""
 
 import logging
+import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -8,6 +9,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from rq import Worker
+from rq.callbacks import execute_stopped_callback
 from rq.executions import Execution
 from rq.job import _current_job
 from rq.timeouts import BaseDeathPenalty
@@ -91,6 +93,7 @@ class Performer:
     def __init__(self, worker: Worker, executions: Executions, finisher: Finisher, failed_ttl: int) -> None:
         self._worker, self._executions, self._finisher = worker, executions, finisher
         self._failed_ttl = failed_ttl
+        self._stopping = threading.Lock()
 
     def admit(self, deliveries: Sequence[Delivery], unless: Callable[[], bool] = lambda: False) -> list[Delivery]:
         """Asks the store, in one go, which tasks among these are to be run; what is left to perform."""
@@ -234,5 +237,14 @@ class Performer:
             _refuse_stopped(running)
             self._worker.perform_job(job, queue, execution)
         except ExecutionStopped:
+            self._end_stopped(job, queue, execution)
+
+    def _end_stopped(self, job: CrawlJob, queue: CrawlQueue, execution: Execution) -> None:
+        """As RQ ends a job whose process it has killed: not tried again, its callback told."""
+        try:
+            execute_stopped_callback(job, UnsignalledDeathPenalty)
+        except Exception:  # boundary: a job's own code
+            log.exception("stopped callback of job %s", job.id)
+        with self._stopping:  # RQ remembers one stopped job a worker
             self._worker._stopped_job_id = job.id
             self._worker.handle_job_failure(job, queue, exc_string="Stopped by an operator", execution=execution)

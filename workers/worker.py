@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from rq import Worker
 from rq.command import parse_payload
 from rq.defaults import RQ_KEY_PREFIX
+from rq.executions import Execution
 from rq.job import Job
 from rq.queue import Queue
 from rq.suspension import is_suspended
@@ -31,7 +32,7 @@ from shared.errors import CrawlyardError, QueueUnavailable
 from shared.queue import ALL_QUEUES, WAKE_KEY, redis_errors, script
 from shared.rqtypes import CrawlJob, CrawlQueue, OrjsonSerializer
 from workers.deliveries import FIELDS, Delivery
-from workers.executions import Executions
+from workers.executions import Executions, ExecutionStopped
 from workers.finisher import Finisher
 from workers.heartbeat import LEASE_SECONDS, Heartbeat
 from workers.perform import Performer, UnsignalledDeathPenalty
@@ -206,6 +207,12 @@ class ConcurrentWorker(Worker):
         state = WorkerStatus.SUSPENDED if suspended else WorkerStatus.BUSY if self.running.any() else WorkerStatus.IDLE
         if self.get_state() != state:
             self.set_state(state)
+
+    def _finalize_failure(self, job: Job, queue: Queue, execution: Execution, exc_info: Any) -> None:
+        # RQ stops a job by killing its process; here an exception does, which is no failure to be tried again
+        if isinstance(exc_info[1], ExecutionStopped):
+            raise exc_info[1]
+        super()._finalize_failure(job, queue, execution, exc_info)
 
     # -- the end ----------------------------------------------------------------
 

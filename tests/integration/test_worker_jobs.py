@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rq import Callback, Queue, Retry, Worker
 from rq.command import send_stop_job_command
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 from rq.results import Result
 
@@ -198,6 +198,17 @@ def test_the_stop_command_stops_this_job_and_no_other(default: CrawlQueue, worki
     until(lambda: fetched(spinning).is_failed)
     f.LET_GO.set()
     until(lambda: fetched(waiting).is_finished)
+
+
+def test_a_stopped_job_is_not_tried_again_and_its_callback_hears_of_it(
+    default: CrawlQueue, working: ConcurrentWorker
+) -> None:
+    job = default.enqueue(f.spin, retry=Retry(3), on_failure=Callback(f.on_failure), on_stopped=Callback(f.on_stopped))
+    assert f.STARTED.wait(10)
+    send_stop_job_command(default.connection, job.id, serializer=OrjsonSerializer)
+    until(lambda: job.id in FailedJobRegistry(queue=default))
+    assert (fetched(job).get_status(), fetched(job).exc_info) == (JobStatus.STOPPED, "Stopped by an operator")
+    assert f.CALLS == ["stopped"]
 
 
 def test_a_job_that_is_stopped_before_a_thread_has_begun_it_is_not_run(
