@@ -43,13 +43,13 @@ class Route:
     function: str
     #: name in the API (BullMQ's job name)
     name: str
-    #: seconds that RQ allows a run
+    #: seconds that RQ allows a run: more than the limits of its requests and waits, which can say what was wrong
     timeout: int
 
 
 ROUTES = {
     TaskKind.DISCOVER_PAGES: Route("discover", "workers.tasks.discover_pages", "discover.pages", 3600),
-    TaskKind.CRAWL_PAGE: Route("crawl", "workers.tasks.crawl_page", "crawl.page", 180),
+    TaskKind.CRAWL_PAGE: Route("crawl", "workers.tasks.crawl_page", "crawl.page", 1800),
 }
 #: queues of tasks
 QUEUES = tuple(route.queue for route in ROUTES.values())

@@ -1,7 +1,10 @@
 import pytest
 
 from shared.errors import SettingsError
+from shared.queue import ROUTES
 from shared.settings import Settings, child_env
+from shared.states import TaskKind
+from workers import large, turns
 
 WRONG = {
     "REDIS_URL": ["http://x", "localhost:6379", "redis://h:99999", "redis://[::1"],
@@ -72,3 +75,9 @@ def test_every_setting_is_documented() -> None:
     with open("deploy/env.example") as file:
         text = file.read()
     assert [name for name in (*WRONG, "CRAWLYARD_HOME") if f"#{name}=" not in text] == []
+
+
+def test_a_page_has_all_the_time_that_the_limits_allow_before_the_watchdog_ends_it() -> None:
+    total = Settings.from_env({"CRAWLYARD_TOTAL_TIMEOUT": "300"}).limits.total
+    # robots.txt, the page, the page without conditions, its twin; a turn at the host; room for a large body
+    assert ROUTES[TaskKind.CRAWL_PAGE].timeout > 4 * total + turns.PATIENCE + large._PATIENCE
