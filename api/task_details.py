@@ -9,10 +9,13 @@ from api.schemas.task_details import (
     HolderResult,
     PhasesResult,
     RedirectResult,
+    SecondRequestResult,
     TaskDetails,
 )
+from shared.answers import AnswerFacts, unpacked
 from shared.clock import iso
 from shared.errors import NotFound
+from shared.stages import Redirect
 from shared.states import TaskState
 from shared.store import attempts, holders, notes
 from shared.store.attempts import Attempt
@@ -46,15 +49,12 @@ def details(call: Call, task: TaskRecord) -> TaskDetails:
     return TaskDetails(
         task=tasks.task_result(task),
         attempts=[_attempt(attempt) for attempt in attempts.of_task(call.store, task.id)],
-        redirects=[
-            RedirectResult(status_code=hop.status_code, url=hop.url) for hop in notes.redirects_of(call.store, task.id)
-        ],
+        redirects=[_redirect(hop) for hop in notes.redirects_of(call.store, task.id)],
         linked_from=HolderResult(total=held.n, urls=list(held.urls)) if held else None,
     )
 
 
 def _attempt(attempt: Attempt) -> AttemptResult:
-    answer = attempt.answer
     return AttemptResult(
         outcome=_STATES[attempt.state],  # type: ignore[arg-type]
         started_at=iso(attempt.started_at),
@@ -62,6 +62,28 @@ def _attempt(attempt: Attempt) -> AttemptResult:
         status_code=attempt.status_code,
         response_time=attempt.response_time,
         error=attempt.error,
-        phases=PhasesResult(**answer.phases._asdict()) if answer and answer.phases else None,
-        headers=[HeaderResult(name=name, value=value) for name, value in answer.headers] if answer else [],
+        phases=_phases(attempt.answer),
+        headers=_headers(attempt.answer),
+        worker=attempt.worker,
+        second_request=_second(attempt),
     )
+
+
+def _second(attempt: Attempt) -> SecondRequestResult | None:
+    answer, code = attempt.second_answer, attempt.second_status_code
+    if answer is None and code is None:
+        return None
+    return SecondRequestResult(status_code=code, phases=_phases(answer), headers=_headers(answer))
+
+
+def _redirect(hop: Redirect) -> RedirectResult:
+    said = unpacked(hop.answer) if hop.answer else None
+    return RedirectResult(status_code=hop.status_code, url=hop.url, headers=_headers(said))
+
+
+def _phases(answer: AnswerFacts | None) -> PhasesResult | None:
+    return PhasesResult(**answer.phases._asdict()) if answer and answer.phases else None
+
+
+def _headers(answer: AnswerFacts | None) -> list[HeaderResult]:
+    return [HeaderResult(name=name, value=value) for name, value in answer.headers] if answer else []

@@ -98,6 +98,8 @@ class Redirect:
 
     status_code: int
     url: str
+    #: its headers (shared/answers.py)
+    answer: builtins.bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
         executions=executions,
         successors=Successors(executions, ctx.committer, ctx.queue),
     )
+    ctx.committer.worker = worker.name
     try:
         worker.work(burst=burst)
     finally:

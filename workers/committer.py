@@ -82,6 +82,8 @@ class Committer(threading.Thread):
         self._stopping = False
         self._rate, self._last, self._cost = 0.0, time.monotonic(), 0.0
         self._taker: Taker | None = None
+        #: name of the process, kept with the attempts
+        self.worker: str | None = None
 
     def hand_to(self, taker: Taker) -> None:
         """From here on it is asked to take the tasks that follow those recorded."""
@@ -211,6 +213,7 @@ class Committer(threading.Thread):
             self._crowded(),
             earlier,
             hands,
+            self.worker,
         )
 
     def _patiently(self, commit: Callable[[], StepResult]) -> StepResult:

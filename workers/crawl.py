@@ -171,7 +171,10 @@ def _redirected(ctx: Runtime, work: Work, response: Response, fetched: Fetched) 
 
 
 def _redirects(response: Response) -> tuple[Redirect, ...]:
-    return tuple(Redirect(hop.status_code, hop.location[:_MAX_HOP]) for hop in response.history)
+    return tuple(
+        Redirect(hop.status_code, hop.location[:_MAX_HOP], answers.packed(hop.headers, None))
+        for hop in response.history
+    )
 
 
 def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, turn: Turn) -> Finish:

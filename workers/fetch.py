@@ -51,6 +51,8 @@ class Hop(NamedTuple):
     status_code: int
     #: canonical
     location: str
+    #: of the answer that redirected, as those of a `Response`
+    headers: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class Fetcher:
             location = answer.headers.get("location") if call.follow and answer.status in REDIRECTS else None
             if not location:
                 return _response(target, answer, call, tuple(hops))
-            hops.append(Hop(target, answer.status, self._target(_as_utf8(location), target)))
+            hops.append(Hop(target, answer.status, self._target(_as_utf8(location), target), answer.headers))
             target = self._next(hops, call.limits.redirects)
 
     def send(

@@ -3,6 +3,7 @@
 The second request tells whether the first one warmed the cache (API.md, "Second request").
 """
 
+from shared import answers
 from shared.clock import SECOND
 from shared.stages import Fetched, Finish, FirstRequest, Outcome, Recheck, Work
 from shared.states import UNCACHED, CacheStatus, TaskState
@@ -39,4 +40,9 @@ def second_request(ctx: Runtime, work: Work, first: FirstRequest, turn: Turn) ->
 
 def _measured(response: Response) -> Fetched:
     status = cache.cache_status(response.headers)
-    return Fetched(response.status_code, response.elapsed_ms, cache_status=CacheStatus[status] if status else None)
+    return Fetched(
+        response.status_code,
+        response.elapsed_ms,
+        cache_status=CacheStatus[status] if status else None,
+        answer=answers.packed(response.headers, response.phases),
+    )

@@ -49,13 +49,18 @@ def _now(answer: Answer) -> list[str]:
 def _details(answer: Answer) -> list[str]:
     lines = facts(answer["task"])
     for no, attempt in enumerate(answer["attempts"], 1):
-        headers = {header["name"]: header["value"] for header in attempt["headers"]}
-        lines += ["", f"attempt {no}", *facts(attempt | {"headers": headers})]
-    hops = [f"{hop['status_code']} to {hop['url']}" for hop in answer["redirects"]]
+        second = attempt["second_request"]
+        lines += ["", f"attempt {no}", *facts(_said(attempt) | {"second_request": second and _said(second)})]
+    for hop in answer["redirects"]:
+        lines += ["", f"redirect: {hop['status_code']} to {hop['url']}", *facts({"headers": _said(hop)["headers"]})]
     held = answer["linked_from"] or {"total": 0, "urls": []}
-    for title, rows in (("redirects", hops), (f"linked from {held['total']} pages", held["urls"])):
-        lines += ["", title, *rows] if rows else []
+    lines += ["", f"linked from {held['total']} pages", *held["urls"]] if held["urls"] else []
     return lines
+
+
+def _said(answer: Answer) -> Answer:
+    """With its headers by name."""
+    return answer | {"headers": {header["name"]: header["value"] for header in answer["headers"]}}
 
 
 add_verbs(

@@ -163,9 +163,17 @@ _DETAILS = {
             "error": "HTTP 404",
             "phases": {"dns": 2.1, "connect": 11.4, "tls": 23.9, "first_byte": 48.0, "download": 1.2},
             "headers": [{"name": "server", "value": "nginx"}, {"name": "set-cookie", "value": "(not kept)"}],
+            "worker": "worker-1-4711-3f0a9c",
+            "second_request": None,
         }
     ],
-    "redirects": [{"status_code": 301, "url": "https://example.com/old"}],
+    "redirects": [
+        {
+            "status_code": 301,
+            "url": "https://example.com/old",
+            "headers": [{"name": "location", "value": "https://example.com/old"}],
+        }
+    ],
     "linked_from": {"total": 2, "urls": ["https://example.com/", "https://example.com/about"]},
 }
 #: by operation id

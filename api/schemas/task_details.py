@@ -25,6 +25,14 @@ class HeaderResult(Result):
     value: str = Field(description="`(not kept)` where it may be a secret")
 
 
+class SecondRequestResult(Result):
+    """The answer of the second (cache) request that followed an attempt; its time and cache status are the task's."""
+
+    status_code: int | None
+    phases: PhasesResult | None
+    headers: list[HeaderResult]
+
+
 class AttemptResult(Result):
     """A finished attempt."""
 
@@ -36,6 +44,8 @@ class AttemptResult(Result):
     error: str | None
     phases: PhasesResult | None
     headers: list[HeaderResult]
+    worker: str | None = Field(description="Name of the process that made it, as `/api/workers` lists it")
+    second_request: SecondRequestResult | None
 
 
 class RedirectResult(Result):
@@ -43,6 +53,7 @@ class RedirectResult(Result):
 
     status_code: int
     url: str
+    headers: list[HeaderResult] = Field(description="Of the answer that redirected; none of crawls by older versions")
 
 
 class HolderResult(Result):

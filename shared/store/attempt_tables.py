@@ -20,6 +20,11 @@ task_attempts = Table(
     Column("error", Text),
     #: headers and phases (shared/answers.py)
     Column("answer", LargeBinary),
+    #: name of the process that made it
+    Column("worker", Text),
+    #: of the second (cache) request that followed, if one was answered
+    Column("second_status_code", Integer),
+    Column("second_answer", LargeBinary),
 )
 
 #: until its job has ended, what each page links to

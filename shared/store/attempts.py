@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from shared import ids
 from shared.answers import AnswerFacts, unpacked
@@ -19,7 +19,18 @@ KEPT = 50
 #: rows deleted in one transaction
 _CHUNK = 5000
 _A = task_attempts.c
-_ADD = HotInsert(task_attempts, [c.name for c in task_attempts.c])
+#: what is told of the second request comes later
+_LATER = ("second_status_code", "second_answer")
+_ADD = HotInsert(task_attempts, [c.name for c in task_attempts.c if c.name not in _LATER])
+_NEWEST = task_attempts.alias()
+_SECOND = (
+    update(task_attempts)
+    .where(
+        _A.task_id == bindparam("task"),
+        _A.run == select(func.max(_NEWEST.c.run)).where(_NEWEST.c.task_id == bindparam("task")).scalar_subquery(),
+    )
+    .values(second_status_code=bindparam("code"), second_answer=bindparam("facts"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +47,29 @@ class Attempt:
     error: str | None
     #: None where no answer came
     answer: AnswerFacts | None
+    #: name of the process that made it
+    worker: str | None
+    #: the answer of the second (cache) request that followed
+    second_status_code: int | None
+    second_answer: AnswerFacts | None
 
 
-def record(conn: Connection, ended: Iterable[tuple[Finish | Delay, Any]], now: int) -> None:
-    """Keeps the attempts that these outcomes of locked tasks end."""
-    rows = [_row(o, row, now) for o, row in ended if _is_attempt(o)]
+def record(conn: Connection, ended: Iterable[tuple[Finish | Delay, Any]], now: int, worker: str | None) -> None:
+    """Keeps the attempts of a worker that these outcomes of locked tasks end."""
+    rows = [_row(o, row, now, worker) for o, row in ended if _is_attempt(o)]
     if rows:
         _ADD.run(conn, rows)
     for row in rows:
         if row["run"] > KEPT:
             conn.execute(delete(task_attempts).where(_A.task_id == row["task_id"], _A.run <= row["run"] - KEPT))
+
+
+def record_second(conn: Connection, finished: Iterable[Finish]) -> None:
+    """Keeps what the second requests were answered, beside the attempts that they belong to."""
+    answered = [(o.work.id, o.second) for o in finished if o.second is not None]
+    if answered:
+        rows = [{"task": task, "code": f.status_code, "facts": f.answer} for task, f in answered]
+        conn.execute(_SECOND, rows)
 
 
 def _is_attempt(o: Finish | Delay) -> bool:
@@ -55,7 +79,7 @@ def _is_attempt(o: Finish | Delay) -> bool:
     return o.work.first is None and (o.state is not TaskState.SKIPPED or o.fetched.answer is not None)
 
 
-def _row(o: Finish | Delay, row: Any, now: int) -> dict[str, Any]:
+def _row(o: Finish | Delay, row: Any, now: int, worker: str | None) -> dict[str, Any]:
     return {
         "task_id": row.id,
         "run": row.run,
@@ -66,6 +90,7 @@ def _row(o: Finish | Delay, row: Any, now: int) -> dict[str, Any]:
         "response_time": o.fetched.response_time,
         "error": o.error if isinstance(o, Finish) else o.reason,
         "answer": o.fetched.answer,
+        "worker": worker,
     }
 
 
@@ -77,9 +102,13 @@ def of_task(store: Store, task_id: int) -> list[Attempt]:
 
 
 def _attempt(row: Any) -> Attempt:
-    answer = unpacked(row.answer) if row.answer is not None else None
     known = (row.started_at, row.ended_at, row.status_code, row.response_time, row.error)
-    return Attempt(TaskState(row.state), *known, answer)
+    answer, second = _facts(row.answer), _facts(row.second_answer)
+    return Attempt(TaskState(row.state), *known, answer, row.worker, row.second_status_code, second)
+
+
+def _facts(stored: bytes | None) -> AnswerFacts | None:
+    return None if stored is None else unpacked(stored)
 
 
 def forget_job(conn: Connection, job_no: int) -> int:

@@ -147,10 +147,19 @@ class Account:
 class Ledger:
     """Opens accounts on first use, closes them all at the end of the transaction."""
 
-    def __init__(self, conn: Connection, now: int, crowded: frozenset[str] = frozenset(), hands: int = 0) -> None:
+    def __init__(
+        self,
+        conn: Connection,
+        now: int,
+        crowded: frozenset[str] = frozenset(),
+        hands: int = 0,
+        worker: str | None = None,
+    ) -> None:
         """`hands`: how many of the next tasks the caller starts itself, each in the place of one that ended."""
         self.conn = conn
         self.now = now
+        #: name of the process whose outcomes these are
+        self.worker = worker
         self._hands = hands
         #: claimed, for the caller to start
         self.handed: list[Any] = []

@@ -1,6 +1,6 @@
 """What a job is warned of, and where its pages were redirected: rare, so beside the hot tables."""
 
-from sqlalchemy import Column, Integer, Table, Text
+from sqlalchemy import Column, Integer, LargeBinary, Table, Text
 
 from shared.store.tables import Big, Code, metadata
 
@@ -23,4 +23,6 @@ task_redirects = Table(
     Column("task_id", Big, primary_key=True, autoincrement=False),
     #: JSON: [status code, URL it led to] in order
     Column("hops", Text, nullable=False),
+    #: of the answer of each (shared/answers.py)
+    Column("headers", LargeBinary),
 )

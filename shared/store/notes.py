@@ -1,13 +1,13 @@
 """Warnings of jobs and redirects of tasks."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from shared import ids
+from shared import answers, ids
 from shared.stages import Finish, JobWarning, Redirect
 from shared.states import WarningKind
 from shared.store.engine import Store
@@ -25,11 +25,13 @@ def record(conn: Connection, finished: Iterable[Finish], now: int) -> None:
     warnings = [(o.work.job.id, w) for o in finished for w in o.warnings]
     for job_id, warning in sorted(warnings, key=lambda pair: (pair[0], pair[1].kind, pair[1].subject)):
         warn(conn, job_id, warning, now)
-    rows = {o.work.id: _packed(o.redirects) for o in finished if o.redirects}
+    rows = {o.work.id: _redirects(o) for o in finished if o.redirects}
     if rows:
         put = _dialect(conn).insert(task_redirects)
-        put = put.on_conflict_do_update(index_elements=[_R.task_id], set_={"hops": put.excluded.hops})
-        conn.execute(put, [{"task_id": task_id, "hops": hops} for task_id, hops in sorted(rows.items())])
+        values = {name: put.excluded[name] for name in ("hops", "headers")}
+        conn.execute(
+            put.on_conflict_do_update(index_elements=[_R.task_id], set_=values), [rows[i] for i in sorted(rows)]
+        )
 
 
 def warn(conn: Connection, job_id: int, warning: JobWarning, now: int) -> None:
@@ -55,8 +57,9 @@ def _has_room(conn: Connection, job_id: int, warning: JobWarning) -> bool:
     return len(known) < _MOST or warning.subject in known
 
 
-def _packed(redirects: Sequence[Redirect]) -> str:
-    return json.dumps([[hop.status_code, hop.url] for hop in redirects])
+def _redirects(o: Finish) -> dict[str, Any]:
+    hops = json.dumps([[hop.status_code, hop.url] for hop in o.redirects])
+    return {"task_id": o.work.id, "hops": hops, "headers": answers.joined([hop.answer or b"" for hop in o.redirects])}
 
 
 def of_job(store: Store, job_no: int) -> list[JobWarning]:
@@ -69,8 +72,14 @@ def of_job(store: Store, job_no: int) -> list[JobWarning]:
 def redirects_of(store: Store, task_id: int) -> list[Redirect]:
     """Where a task's page was redirected, in order."""
     with store.read() as conn:
-        hops = conn.execute(select(_R.hops).where(_R.task_id == task_id)).scalar()
-    return [Redirect(status, url) for status, url in json.loads(hops or "[]")]
+        row = conn.execute(select(_R.hops, _R.headers).where(_R.task_id == task_id)).first()
+    if row is None:
+        return []
+    hops = json.loads(row.hops)
+    said = answers.split(row.headers or b"")
+    if len(said) != len(hops):  # an older version wrote the one without the other
+        said = [b""] * len(hops)
+    return [Redirect(status, url, answer or None) for (status, url), answer in zip(hops, said, strict=True)]
 
 
 def blocked_reason(conn: Connection, job_id: int) -> str | None:

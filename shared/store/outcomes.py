@@ -31,7 +31,8 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     seen = [(o, rows[o.work.id]) for o in ended]
     changed = changes.record(ledger, seen)
     validators.keep(ledger.conn, seen, ledger.now)
-    attempts.record(ledger.conn, [*seen, *delayed], ledger.now)
+    attempts.record(ledger.conn, [*seen, *delayed], ledger.now, ledger.worker)
+    attempts.record_second(ledger.conn, (o for o, _ in finished))
     holders.keep(ledger.conn, ended)
     if any(o.warnings or o.redirects for o in ended):
         notes.record(ledger.conn, ended, ledger.now)

@@ -46,6 +46,7 @@ def run(
     crowded: frozenset[str] = frozenset(),
     tried: Collection[int] = (),
     hands: int = 0,
+    worker: str | None = None,
 ) -> StepResult:
     """Commits a batch. Times in microseconds; lease is how long an admitted task is held without renewal.
 
@@ -53,12 +54,14 @@ def run(
 
     `tried` are the `now` of earlier tries of this batch: one of them may have been committed, its answer lost.
 
+    `worker` is the caller's name, kept with the attempts.
+
     Half of a job's slots are not given to pages of the `crowded` hosts (host[:port]).
 
     Raises StoreUnavailable; then nothing of the batch is recorded and it can be repeated as it is.
     """
     held = frozenset(moment + lease for moment in tried)
-    return store.write(lambda conn: _step(Ledger(conn, now, crowded, hands), admissions, outcomes, lease, held))
+    return store.write(lambda conn: _step(Ledger(conn, now, crowded, hands, worker), admissions, outcomes, lease, held))
 
 
 def _step(

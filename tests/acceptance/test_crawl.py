@@ -167,6 +167,10 @@ def test_a_page_that_missed_the_cache_is_asked_for_twice(system: System, site: S
     assert task["second_response_time"] is not None
     first, second = (request.at for request in site.requests if request.path == "/")
     assert second - first >= 0.45
+    (attempt,) = system.get(f"/v1/jobs/{job_id}/tasks/{task['id']}")["attempts"]
+    answer = attempt["second_request"]
+    assert (answer["status_code"], {"name": "x-cache", "value": "MISS"} in answer["headers"]) == (200, True)
+    assert attempt["worker"] in [worker["name"] for worker in system.get("/api/workers")["data"]]
 
 
 def test_an_index_page_that_is_its_folders_page_counts_once(system: System, site: Site) -> None:

@@ -56,6 +56,7 @@ def test_it_works(crawl: Crawls, site: Site) -> None:
     assert [a["outcome"] for a in found["/gone"]["attempts"]] == ["failed"]
     assert paths(found["/gone"]["linked_from"]) == ["/", "/a"]
     assert (paths(found["/moved"]["linked_from"]), found["/moved"]["redirects"][0]["status_code"]) == (["/"], 302)
+    assert {"name": "location", "value": "/gone"} in found["/moved"]["redirects"][0]["headers"]
     assert "secret" not in crawl.dump()
 
 

@@ -4,13 +4,13 @@ import pytest
 from sqlalchemy import func, select
 
 from shared import answers
-from shared.answers import HIDDEN, Phases
-from shared.clock import now_us
+from shared.answers import HIDDEN, AnswerFacts, Phases
+from shared.clock import SECOND, now_us
 from shared.models import JobOptions
 from shared.packing import packed
 from shared.stages import Admission, Fetched, Finish, Recheck, Work
 from shared.states import CacheStatus, TaskState
-from shared.store import Store, attempts, holders, retention
+from shared.store import Store, attempts, holders, retention, step
 from shared.store.tables import metadata
 from tests.crawls import Crawl, links
 
@@ -67,8 +67,33 @@ def test_the_second_request_of_a_page_is_no_attempt(store: Store) -> None:
     (dispatch,) = crawl.discover("/a")
     work = crawl.admit(dispatch.task_id)
     crawl.record(Recheck(Finish(work, TaskState.COMPLETED, Fetched(200, 10, cache_status=CacheStatus.MISS)), now_us()))
-    crawl.complete(crawl.admit(dispatch.task_id))
-    assert [attempt.response_time for attempt in attempts.of_task(store, dispatch.task_id)] == [10]
+    second = Fetched(304, 4, answer=answers.packed({"age": "2"}, PHASES))
+    crawl.record(Finish(crawl.admit(dispatch.task_id), TaskState.COMPLETED, Fetched(200, 10), second))
+    (attempt,) = attempts.of_task(store, dispatch.task_id)
+    assert (attempt.response_time, attempt.second_status_code) == (10, 304)
+    assert attempt.second_answer == AnswerFacts(PHASES, (("age", "2"),))
+
+
+def test_the_second_request_of_a_page_crawled_again_stays_with_its_attempt(store: Store) -> None:
+    crawl = Crawl(store)
+    (dispatch,) = crawl.discover("/a")
+    for n, requeued in enumerate((False, True)):
+        (work,) = crawl.run([Admission(dispatch.task_id, requeued)]).works
+        assert work is not None
+        missed = Fetched(200, n, cache_status=CacheStatus.MISS)
+        crawl.record(Recheck(Finish(work, TaskState.COMPLETED, missed), now_us()))
+        work = crawl.admit(dispatch.task_id)
+        crawl.record(Finish(work, TaskState.FAILED, Fetched(200, n), Fetched(200 + n, 4), error="HTTP 500"))
+    found = attempts.of_task(store, dispatch.task_id)
+    assert [(attempt.response_time, attempt.second_status_code) for attempt in found] == [(0, 200), (1, 201)]
+
+
+def test_an_attempt_names_the_worker_that_made_it(store: Store) -> None:
+    crawl = Crawl(store)
+    (dispatch,) = crawl.discover("/a")
+    work = crawl.admit(dispatch.task_id)
+    step.run(store, [], [Finish(work, TaskState.COMPLETED, Fetched(200, 1))], now_us(), SECOND, worker="box-42-ab12cd")
+    assert [attempt.worker for attempt in attempts.of_task(store, dispatch.task_id)] == ["box-42-ab12cd"]
 
 
 def test_a_task_that_is_retried_for_ever_keeps_its_newest_attempts(store: Store) -> None:

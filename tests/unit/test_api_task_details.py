@@ -8,8 +8,8 @@ import pytest
 from shared import answers
 from shared.answers import HIDDEN, Phases
 from shared.packing import packed
-from shared.stages import Delay, Fetched, Redirect
-from shared.states import TaskState
+from shared.stages import Delay, Fetched, Finish, Recheck, Redirect
+from shared.states import CacheStatus, TaskState
 from shared.store import holders
 from tests.api_kit import ORIGIN, Api, link
 from tests.unit.test_dashboard_signin import Browser, signed_in
@@ -62,7 +62,29 @@ def test_a_task_tells_of_its_attempts(api: Api) -> None:
     assert {"name": "set-cookie", "value": HIDDEN} in first["headers"]
     assert (last["outcome"], last["error"], last["phases"]) == ("completed", None, None)
     assert (found["task"]["path"], found["linked_from"]) == ("/", None)
-    assert found["redirects"] == [{"status_code": 301, "url": f"{ORIGIN}/x"}]
+    assert found["redirects"] == [{"status_code": 301, "url": f"{ORIGIN}/x", "headers": []}]
+    assert (last["worker"], last["second_request"]) == (None, None)
+
+
+def test_a_redirect_tells_of_its_headers_and_a_second_request_of_its_answer(api: Api, browser: Browser) -> None:
+    uid = api.crawl(["/"])
+    hop = Redirect(302, f"{ORIGIN}/x", answers.packed({"location": "/x", "x-bad": HOSTILE}, None))
+    missed = Fetched(200, 10, cache_status=CacheStatus.MISS)
+    first = Finish(api.start(uid, 2), TaskState.COMPLETED, missed, redirects=(hop, Redirect(301, f"{ORIGIN}/y")))
+    api.record(Recheck(first, 0))
+    second = Fetched(200, 5, cache_status=CacheStatus.HIT, answer=answers.packed({"age": "1"}, PHASES))
+    api.record(Finish(api.start(uid, 2), TaskState.COMPLETED, missed, second=second))
+    path = task_of(api, uid, "/")
+    found = api.get(f"/v1{path}")
+    assert [len(hop["headers"]) for hop in found["redirects"]] == [2, 0]
+    assert found["redirects"][0]["headers"][0] == {"name": "location", "value": "/x"}
+    (attempt,) = found["attempts"]
+    headers = [{"name": "age", "value": "1"}]
+    assert attempt["second_request"] == {"status_code": 200, "phases": PHASES._asdict(), "headers": headers}
+    html = browser.get(path)
+    assert "<code>location</code>" in html
+    assert "second (cache) request" in html
+    assert not re.search(r"<script(?! defer src)|[\u202e\x1b\x00]", html)
 
 
 def test_a_broken_page_tells_who_links_to_it(api: Api) -> None:
