@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -23,12 +24,15 @@ _JOB = (
     "id job_id path url content_type status cache_status status_code response_time second_cache_status"
     " second_response_time retry_count error source_type source_url created_at started_at completed_at"
 )
+_BROKEN = "source_url url status status_code error created_at source_type"
 _COLUMNS = {
     ExportType.JOB: _JOB.split(),
-    ExportType.BROKEN_LINKS: "source_url url status status_code error created_at source_type".split(),
+    ExportType.BROKEN_LINKS: _BROKEN.split(),
+    ExportType.BROKEN_LINKS_BY_PAGE: _BROKEN.split(),
     ExportType.SLOW_PAGES: "url content_type cache_status response_time second_response_time created_at".split(),
 }
-_OTHER_LABELS = {ExportType.BROKEN_LINKS: {"source_url": "Found on", "url": "Broken link"}}
+_FOUND = {"source_url": "Found on", "url": "Broken link"}
+_OTHER_LABELS = {ExportType.BROKEN_LINKS: _FOUND, ExportType.BROKEN_LINKS_BY_PAGE: _FOUND}
 _PAGE_VIEWS = ["page_views_7d", "page_views_28d", "page_views_180d"]
 #: what makes a spreadsheet take a cell for a formula
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -49,7 +53,7 @@ def export_tasks(call: Call, given: ExportQuery) -> Answer | Stream:
 
 
 def _document(call: Call, job: Job, which: ExportType, keys: list[str]) -> Export:
-    rows = [_row(record, keys) for record in exports.rows(call.store, job, which, limit=MOST)]
+    rows = [_row(record, keys) for record in islice(exports.rows(call.store, job, which, limit=MOST), MOST)]
     return Export(
         export_type=which,
         export_time=iso(now_us()) or "",

@@ -12,7 +12,7 @@ from api.cli.verbs import calls, path_argument
 from shared.errors import CrawlyardError
 from shared.settings import Settings
 
-_TYPES = ("job", "broken-links", "slow-pages")
+_TYPES = ("job", "broken-links", "broken-links-by-page", "slow-pages")
 _CLEAN: dict[str, Callable[[str], str]] = {"csv": csv_line, "jsonl": json_line, "json": json_line}
 
 

@@ -118,7 +118,9 @@ class TaskList(Result):
 class ExportQuery(Query):
     """What to export, and how."""
 
-    type: Literal["job", "broken-links", "slow-pages"] = "job"
+    type: Literal["job", "broken-links", "broken-links-by-page", "slow-pages"] = Field(
+        "job", description="broken-links-by-page: each broken link once for every page that links to it, 100 at most"
+    )
     format: Literal["json", "csv", "jsonl"] = Field("json", description="csv and jsonl are streamed without a bound")
 
 

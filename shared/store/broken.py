@@ -1,14 +1,16 @@
 """Broken links by the page that they stand on. Bounded: a crawl may have a million of them."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, false, func, or_, select
+from sqlalchemy import Connection, Select, select
 
 from shared import ids
 from shared.models import Job
 from shared.states import TaskKind
-from shared.store import task_records
+from shared.store import holders, task_records
 from shared.store.engine import Store
 from shared.store.tables import IS_FAILED, tasks
 from shared.store.task_records import TaskRecord
@@ -18,6 +20,8 @@ _T = tasks.c
 MOST = 20_000
 #: shown of one page
 MOST_LINKS = 20
+#: (page, broken link) pairs that are looked at
+_MOST_PAIRS = 400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,37 +38,39 @@ class Holder:
 def by_holder(store: Store, job: Job, limit: int, offset: int) -> tuple[list[Holder], int]:
     """Pages with broken links, those with the most first, and how many pages there are.
 
-    A link is counted at the page where it was found first: the record keeps one.
+    A link is counted at each page that is known to hold it, up to `holders.MOST` of them and fewer where very many are
+    broken; until the crawl has ended only the page is known where each was found first.
     """
-    some = _failed(job).subquery()
-    counted = select(some.c.source_id, func.count().label("n")).group_by(some.c.source_id).subquery()
-    query = select(counted).order_by(counted.c.n.desc(), counted.c.source_id).limit(limit).offset(offset)
     with store.snapshot() as conn:
-        total = conn.execute(select(func.count()).select_from(counted)).scalar_one()
-        found = {row.source_id: row.n for row in conn.execute(query)}
-        rows: list[Any] = list(conn.execute(_links(job, found))) if found else []
-        records = task_records.of_rows(conn, rows, {job.id: job})
-    by_source: dict[int | None, list[TaskRecord]] = {source: [] for source in found}
-    for row, record in zip(rows, records, strict=True):
-        by_source[row.source_id].append(record)
-    return [_holder(source, n, by_source[source]) for source, n in found.items()], total
+        held = _held(conn, job)
+        ranked = sorted(held, key=lambda page: (-len(held[page]), page is None, page or 0))
+        shown = {page: held[page] for page in ranked[offset : offset + limit]}
+        links = _records(conn, job, {task for some in shown.values() for task in some[:MOST_LINKS]})
+        urls = task_records.urls(conn, {page for page in shown if page is not None}, {job.id: job})
+    return [
+        Holder(page, urls.get(page or 0), len(some), [links[task] for task in some[:MOST_LINKS] if task in links])
+        for page, some in shown.items()
+    ], len(held)
 
 
-def _holder(source: int | None, n: int, links: list[TaskRecord]) -> Holder:
-    return Holder(source, links[0].source_url if links else None, n, links)
+def _held(conn: Connection, job: Job) -> dict[int | None, list[int]]:
+    """Page -> the broken links on it, in the order in which they were found."""
+    failed = conn.execute(_failed(job)).all()
+    most = min(holders.MOST, _MOST_PAIRS // max(1, len(failed)))
+    named = holders.named(conn, job, most)
+    found = defaultdict[int | None, list[int]](list)
+    for row in failed:
+        for page in named.get(row.id) or (row.source_id,):
+            found[page].append(row.id)
+    return found
+
+
+def _records(conn: Connection, job: Job, task_ids: Iterable[int]) -> dict[int, TaskRecord]:
+    rows: list[Any] = list(conn.execute(select(tasks).where(_T.id.in_(sorted(task_ids))).order_by(_T.id)))
+    return {record.id: record for record in task_records.of_rows(conn, rows, {job.id: job})}
 
 
 def _failed(job: Job) -> Select[Any]:
     # with a range of ids besides: by the job alone SQLite prefers the unique index, and walks through all rows
     mine = (_T.job_id == job.id, IS_FAILED, _T.id > ids.pack(job.id, 0), _T.id < ids.pack(job.id + 1, 0))
     return select(_T.id, _T.source_id).where(*mine, _T.kind == TaskKind.CRAWL_PAGE).order_by(_T.id).limit(MOST)
-
-
-def _links(job: Job, sources: dict[int | None, int]) -> Select[Any]:
-    some = _failed(job).subquery()
-    place = func.row_number().over(partition_by=some.c.source_id, order_by=some.c.id).label("place")
-    known = [source for source in sources if source is not None]
-    wanted = or_(some.c.source_id.in_(known), some.c.source_id.is_(None) if None in sources else false())
-    placed = select(some.c.id, place).where(wanted).subquery()
-    shown = select(placed.c.id).where(placed.c.place <= MOST_LINKS)
-    return select(tasks).where(_T.id.in_(shown)).order_by(_T.id)

@@ -1,6 +1,7 @@
 """Exports: a job's tasks in parts, each its own short read, so that no snapshot is held for long."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import func, or_, select
 
 from shared.models import Job
 from shared.states import TaskState
-from shared.store import orders, task_records
+from shared.store import holders, orders, task_records
 from shared.store.counters import SLOW_MS
 from shared.store.engine import Store
 from shared.store.tables import tasks
@@ -16,6 +17,8 @@ from shared.store.task_lists import TaskFilter, condition
 from shared.store.task_records import TaskRecord
 
 _CHUNK = 1000
+#: broken links whose pages, a hundred each at most, are read at once
+_HELD = 50
 _PAGE_VIEWS = ("page_views_7d", "page_views_28d", "page_views_180d")
 
 
@@ -24,6 +27,8 @@ class ExportType(StrEnum):
 
     JOB = "job"
     BROKEN_LINKS = "broken-links"
+    #: each broken link once for every page that is known to hold it
+    BROKEN_LINKS_BY_PAGE = "broken-links-by-page"
     SLOW_PAGES = "slow-pages"
 
 
@@ -33,11 +38,21 @@ def rows(store: Store, job: Job, which: ExportType, limit: int | None = None) ->
     while left is None or left > 0:
         size = _CHUNK if left is None else min(_CHUNK, left)
         chunk = _chunk(store, job, which, last, size)
-        yield from chunk
+        yield from _by_page(store, job, chunk) if which is ExportType.BROKEN_LINKS_BY_PAGE else chunk
         if len(chunk) < size:
             return
         last = chunk[-1].id
         left = None if left is None else left - size
+
+
+def _by_page(store: Store, job: Job, failed: list[TaskRecord]) -> Iterator[TaskRecord]:
+    """As if each had been found on every page that links to it; until the crawl has ended the first one is known."""
+    for start in range(0, len(failed), _HELD):
+        some = failed[start : start + _HELD]
+        known = holders.of_tasks(store, job, [record.id for record in some])
+        for record in some:
+            held = known.get(record.id)
+            yield from (replace(record, source_url=url) for url in held.urls) if held and held.urls else (record,)
 
 
 def _chunk(store: Store, job: Job, which: ExportType, last: int, size: int) -> list[TaskRecord]:
@@ -47,7 +62,7 @@ def _chunk(store: Store, job: Job, which: ExportType, last: int, size: int) -> l
 
 
 def _condition(job: Job, which: ExportType) -> Any:
-    if which is ExportType.BROKEN_LINKS:
+    if which in (ExportType.BROKEN_LINKS, ExportType.BROKEN_LINKS_BY_PAGE):
         return condition(job.id, TaskFilter(states=(TaskState.FAILED,)))
     everything = condition(job.id, TaskFilter())
     if which is ExportType.JOB:

@@ -136,6 +136,13 @@ def of_tasks(store: Store, job: Job, task_ids: Collection[int], most: int = MOST
     return {row.task_id: Holders(row.n, tuple(urls[i] for i in named[row.task_id] if i in urls)) for row in rows}
 
 
+def named(conn: Connection, job: Job, most: int) -> dict[int, list[int]]:
+    """Broken task -> up to `most` tasks whose pages link to it, of all that are known."""
+    query = select(_H.task_id, _H.holders).where(*_of_job(_H.task_id, job.id))
+    first = ids.pack(job.id, 0)
+    return {row.task_id: [first + seq for seq in unpacked("I", row.holders)[:most]] for row in conn.execute(query)}
+
+
 def forget_links(conn: Connection, job_no: int) -> int:
     """Deletes some of the links of a job's pages; how many."""
     return _forget(conn, page_links, job_no)

@@ -8,7 +8,9 @@ import orjson
 import pytest
 
 import api.export
+from shared.packing import packed
 from shared.states import CacheStatus
+from shared.store import holders
 from tests.api_kit import Api, link
 
 COLUMNS = {
@@ -17,6 +19,7 @@ COLUMNS = {
         " second_response_time retry_count error source_type source_url created_at started_at completed_at"
     ).split(),
     "broken-links": "source_url url status status_code error created_at source_type".split(),
+    "broken-links-by-page": "source_url url status status_code error created_at source_type".split(),
     "slow-pages": "url content_type cache_status response_time second_response_time created_at".split(),
 }
 
@@ -42,7 +45,13 @@ def export(kit: Api, uid: str, **params: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("kind", "paths"), [("job", ["/", "/slow", "/gone"]), ("broken-links", ["/gone"]), ("slow-pages", ["/slow"])]
+    ("kind", "paths"),
+    [
+        ("job", ["/", "/slow", "/gone"]),
+        ("broken-links", ["/gone"]),
+        ("broken-links-by-page", ["/gone"]),
+        ("slow-pages", ["/slow"]),
+    ],
 )
 def test_each_type_exports_its_tasks_and_columns(kit: Api, kind: str, paths: list[str]) -> None:
     answer = export(kit, crawled(kit), type=kind).json
@@ -62,6 +71,21 @@ def test_a_broken_link_says_where_it_was_found(kit: Api) -> None:
     assert [column["label"] for column in answer["columns"][:2]] == ["Found on", "Broken link"]
     assert answer["tasks"][0]["source_url"] == "https://example.com/"
     assert answer["tasks"][0]["status_code"] == 404
+
+
+def test_a_broken_link_is_exported_for_each_page_that_holds_it(kit: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    uid = kit.crawl(["/gone", "/a", "/b", "/lost"])
+    for seq in (3, 4):
+        kit.finish(uid, seq, targets=packed("q", [link("/gone").url_hash]))
+    kit.fail(uid, 2)
+    kit.fail(uid, 5)
+    holders.tend(kit.store)
+    rows = export(kit, uid, type="broken-links-by-page").json["tasks"]
+    shown = [(row["source_url"], row["url"].rpartition("/")[2]) for row in rows]
+    assert shown == [("https://example.com/a", "gone"), ("https://example.com/b", "gone"), (None, "lost")]
+    monkeypatch.setattr(api.export, "MOST", 2)
+    assert export(kit, uid, type="broken-links-by-page").json["total_tasks"] == 2
+    assert export(kit, uid, type="broken-links").json["total_tasks"] == 2
 
 
 def _set(kit: Api, path: str, **values: Any) -> None:

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from shared.packing import packed
 from shared.stages import Redirect
 from shared.states import TaskState
+from shared.store import holders
 from tests.api_kit import Api, link
 from tests.unit.test_dashboard_pages import HOSTILE, crawled, task_uid
 from tests.unit.test_dashboard_signin import Browser, signed_in
@@ -125,6 +127,20 @@ def test_broken_links_are_grouped_by_the_page_that_holds_them(api: Api, browser:
     assert groups[1:3] == ["<bdi>https://example.com/x</bdi>", "<bdi>https://example.com/y</bdi>"]
     assert "From a sitemap" in groups[3]
     assert len(groups) == 5
+
+
+def test_a_broken_link_is_grouped_under_every_page_that_holds_it(api: Api, browser: Browser) -> None:
+    uid = api.crawl(["/gone", "/a", "/b", "/lost"])
+    gone, lost = (link(path).url_hash for path in ("/gone", "/lost"))
+    for seq, targets in ((3, [gone]), (4, [gone, lost])):
+        api.finish(uid, seq, targets=packed("q", targets))
+    api.fail(uid, 2)
+    api.fail(uid, 5)
+    holders.tend(api.store)
+    html = browser.get(f"/jobs/{uid}/broken/pages")
+    groups = re.findall(r"<bdi>https://example.com(/\w+)</bdi>", html)
+    assert groups == ["/b", "/gone", "/lost", "/a", "/gone"]
+    assert "until the crawl has ended" not in html
 
 
 def test_two_crawls_are_compared(api: Api, browser: Browser) -> None:
