@@ -3,6 +3,9 @@
 import click
 from click.shell_completion import get_completion_class
 
+#: a new user's zsh has no completion yet
+_BEFORE = {"zsh": "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }\n"}
+
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
@@ -15,4 +18,5 @@ def completion_command(ctx: click.Context, shell: str) -> None:
     """
     kind = get_completion_class(shell)
     if kind is not None:
+        click.echo(_BEFORE.get(shell, ""), nl=False)
         click.echo(kind(ctx.find_root().command, {}, "crawlyard", "_CRAWLYARD_COMPLETE").source())

@@ -1,8 +1,11 @@
 """`queue-jobs`, `queues`, `workers`, `stats`: what the queue holds and who works on it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
-from api.cli.shapes import Answer, facts, listing, said
+from api.cli.shapes import Answer, Column, facts, listing, said
 from api.cli.text import table
 from api.cli.verbs import DefaultList, Given, Verb, add_verbs, command_of, domain_option, paging
 
@@ -26,7 +29,7 @@ QUEUES = {
     "FAILED": "failed",
     "COMPLETED": "completed",
 }
-WORKERS = {
+WORKERS: Mapping[str, Column] = {
     "NAME": "name",
     "STATE": "state",
     "ACTIVE": "activeJobs",
@@ -36,7 +39,16 @@ WORKERS = {
     "PID": "pid",
     "HEARTBEAT": "lastHeartbeat",
     "QUEUES": "queues",
+    "DOES": lambda worker: _does(worker["current"]),
 }
+
+
+def _does(current: list[Any]) -> str:
+    """The oldest of what a worker runs, and how many more are named."""
+    more = f" and {len(current) - 1} more" if len(current) > 1 else ""
+    return f"{current[0]['url']}{more}" if current else ""
+
+
 _NAME = click.option("--name", type=click.Choice(NAMES), help="Only this kind.")
 _STATE = said("{id} is {state}")
 

@@ -15,8 +15,9 @@ _QUEUES: Mapping[str, Column] = {
     "NAME": lambda queue: queue["name"] + (" (paused)" if queue["paused"] else ""),
     **{head: field for head, field in QUEUES.items() if head not in ("NAME", "PAUSED")},
 }
-_WORKERS = {head: field for head, field in WORKERS.items() if head != "HEARTBEAT"}
-_CRAWLS = ("ID", "DOMAIN", "DONE", "OF", "FAILED", "PAGES/S", "ETA")
+_WORKERS = {head: field for head, field in WORKERS.items() if head not in ("HEARTBEAT", "QUEUES", "HOST", "PID")}
+#: ids last: they are cut off first
+_CRAWLS = ("DOMAIN", "DONE", "OF", "FAILED", "PAGES/S", "ETA", "ID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class View:
         counts = look.stats["data"]
         total = ", ".join(f"{counts[name]} {name}" for name in ("waiting", "active", "delayed", "failed"))
         rate = f"; {sum(progress.rate for _, progress in seen):.1f} pages/s" if self.is_live else ""
-        head = f"{self._url}  {total}{rate}{'; q ends' if self.is_live else ''}"
+        head = f"{'q ends; ' if self.is_live else ''}{total}{rate}  {self._url}"
         self._last = [
             head,
             *_part("Queues", look.queues, listing(_QUEUES, "No queues.")),
@@ -84,7 +85,7 @@ class View:
         return [reason, *self._last[1:]]
 
     def _crawls(self, seen: list[tuple[dict[str, Any], Progress]]) -> list[str]:
-        rows = [[job["id"], job["domain"], p.done, p.total, p.failed, *self._pace(p)] for job, p in seen]
+        rows = [[job["domain"], p.done, p.total, p.failed, *self._pace(p), job["id"]] for job, p in seen]
         return table(rows, indent="", head=_CRAWLS) if rows else ["No crawl is running."]
 
     def _pace(self, progress: Progress) -> list[object]:

@@ -97,7 +97,7 @@ def leave_by(terminal: Terminal, way: str) -> None:
 def test_whatever_ends_it_the_terminal_is_as_it_was(api: StubApi, way: str, status: int) -> None:
     with top(api.url) as terminal:
         before = terminal.modes()
-        terminal.until(b"worker-1")
+        terminal.until(b"Running crawls (1)")
         assert ALT_SCREEN in terminal.seen
         assert terminal.modes() != before
         leave_by(terminal, way)
@@ -110,7 +110,7 @@ def test_whatever_ends_it_the_terminal_is_as_it_was(api: StubApi, way: str, stat
 
 def test_it_waits_for_an_api_that_is_away(api: StubApi) -> None:
     with top(api.url) as terminal:
-        terminal.until(b"worker-1")
+        terminal.until(b"Running crawls (1)")
         api.routes["GET /api/jobs/stats"] = lambda *_: (503, {"error": "Redis is away"})
         terminal.until(b"Redis is away")
         terminal.type(b"q")
@@ -126,7 +126,7 @@ def once(url: str) -> "subprocess.CompletedProcess[str]":
 def test_in_a_pipe_it_prints_once(api: StubApi) -> None:
     done = once(api.url)
     assert (done.returncode, "\x1b" in done.stdout) == (0, False)
-    assert done.stdout.splitlines()[0].endswith("5 waiting, 2 active, 0 delayed, 3 failed")
+    assert done.stdout.startswith("5 waiting, 2 active, 0 delayed, 3 failed  http://")
 
 
 def test_without_an_admin_key_it_shows_what_it_may(api: StubApi) -> None:

@@ -21,6 +21,11 @@ def test_each_shell_gets_its_script(shell: str) -> None:
     assert f"_CRAWLYARD_COMPLETE={ASK[shell]}" in script
 
 
+def test_a_zsh_without_completion_gets_it() -> None:
+    script = CliRunner().invoke(cli, ["completion", "zsh"], prog_name="crawlyard").stdout
+    assert "autoload -Uz compinit" in script.splitlines()[0]
+
+
 def test_verbs_and_options_are_completed() -> None:
     assert complete("crawlyard wa", 1) == ["plain,watch"]
     assert complete("crawlyard jobs ca", 2) == ["plain,cancel"]
