@@ -20,7 +20,8 @@ from api.schemas.jobs import JobResult
 from api.schemas.options import Options
 from api.schemas.queue_jobs import QueueJobDetail
 from shared.errors import Conflict, Invalid, NotFound
-from shared.models import Domain
+from shared.models import Domain, Job
+from shared.states import JobMode
 from shared.store import jobs as jobs_store
 from shared.store import progress
 
@@ -54,6 +55,7 @@ def page(call: Call, form: Mapping[str, str], errors: Mapping[str, str], which: 
     domain = lookup.domain(call, call.path["id"])
     found = cast(DataPage[PageResult], _body(handlers.list_pages(call, which)))
     shown = cast(Data[DomainResult], _body(handlers.get_domain(call, NoQuery()))).data
+    recent = _recent(call, domain)
     settings = cast(Data[ChangeSettingsResult], _body(changes.get_change_settings(call, NoQuery()))).data
     html = render_template(
         "domain.html",
@@ -61,7 +63,8 @@ def page(call: Call, form: Mapping[str, str], errors: Mapping[str, str], which: 
         found=found.data,
         meta=found.meta,
         analytics=_analytics(call),
-        crawls=_crawls(call, domain),
+        crawls=_crawls(call, recent),
+        last=next((job for job in recent if job.options.mode is JobMode.CRAWL), None),
         comparison=settings,
         form={"url": "", **_ANALYTICS, **change_settings.form_of(settings), **form},
         errors=errors,
@@ -124,9 +127,12 @@ def disconnect(call: Call) -> ResponseReturnValue:
     return redirect(f"/domains/{call.path['id']}", 303)
 
 
-def _crawls(call: Call, domain: Domain) -> list[JobResult]:
+def _recent(call: Call, domain: Domain) -> list[Job]:
     which = jobs_store.JobFilter(call.organisation_id, domain_id=domain.id)
-    found, _ = jobs_store.page(call.store, which, _SHOWN_CRAWLS, 0)
+    return jobs_store.page(call.store, which, _SHOWN_CRAWLS, 0)[0]
+
+
+def _crawls(call: Call, found: list[Job]) -> list[JobResult]:
     known = progress.read(call.store, [job.id for job in found])
     return [jobs.job_result(job, known.get(job.id), jobs.EVERYTHING) for job in found]
 
