@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.acceptance.chromium import Tab, chromium
 from tests.acceptance.system import System
 from tests.site import Site, linked_site
 
@@ -21,3 +23,20 @@ def system(tmp_path: Path, sqlite_url: str, site: Site) -> Iterator[System]:
     """The Procfile's processes on SQLite, allowed to reach the site; not started yet."""
     with System(tmp_path, sqlite_url, CRAWLYARD_ALLOW_PRIVATE=site.host) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a file."""
+    with chromium() as made:
+        yield made
+
+
+@pytest.fixture
+def tab(browser: Browser, system: System) -> Iterator[Tab]:
+    """A tab on a started system; whatever its pages complain of fails the test."""
+    system.start()
+    made = Tab(browser, system)
+    yield made
+    made.context.close()
+    assert made.complaints == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.acceptance.chromium import PATIENCE, Tab, chromium
+from tests.acceptance.chromium import PATIENCE, Tab
 from tests.acceptance.system import System
 from tests.site import Page, Site, html
 
@@ -32,21 +32,6 @@ def hostile_site() -> dict[str, Any]:
 def site() -> Iterator[Site]:
     with Site(hostile_site(), delay=0.05) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as made:
-        yield made
-
-
-@pytest.fixture
-def tab(browser: Browser, system: System) -> Iterator[Tab]:
-    system.start()
-    made = Tab(browser, system)
-    yield made
-    made.context.close()
-    assert made.complaints == []
 
 
 def test_a_newcomer_finds_broken_links_exports_them_and_sets_a_weekly_schedule(tab: Tab, site: Site) -> None:

@@ -1,15 +1,13 @@
 """RQ's own dashboard in a real browser: what jobs, workers and URLs say is shown, and never run."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from rq.job import JobStatus
 from rq.results import Result
 
 from shared.queue import connect
 from shared.rqtypes import CrawlJob, CrawlQueue
-from tests.acceptance.chromium import PATIENCE, Tab, chromium
+from tests.acceptance.chromium import PATIENCE, Tab
 from tests.acceptance.system import System
 
 SCRIPT = "</script><script>document.title='owned'</script>"
@@ -18,21 +16,6 @@ HOSTILE = f"{SCRIPT}<img src=x onerror=\"document.title='owned'\"><svg onload=do
 SHOWN = "<script>document.title='owned'</script>"
 
 expect.set_options(timeout=PATIENCE)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as made:
-        yield made
-
-
-@pytest.fixture
-def tab(browser: Browser, system: System) -> Iterator[Tab]:
-    system.start()
-    made = Tab(browser, system)
-    yield made
-    made.context.close()
-    assert made.complaints == []
 
 
 def hostile_job(system: System, is_failed: bool) -> CrawlJob:
