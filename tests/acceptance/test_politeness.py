@@ -123,3 +123,29 @@ def test_a_host_that_blocks_delays_its_own_pages_only(system: System, site: Site
         assert system.ended(slow)["progress"]["completed_tasks"] == 1
     first, second = (request.at for request in other.requests if request.path == "/")
     assert second - first >= 5
+
+
+#: what Python runs at its start: these names are this machine
+NAMES = """
+import socket
+asked = socket.getaddrinfo
+def answer(host, *args, **options):
+    return asked("127.0.0.1" if "wired.com" in str(host) else host, *args, **options)
+socket.getaddrinfo = answer
+"""
+
+
+def test_a_host_that_blocks_leaves_half_of_its_jobs_slots_to_the_other_host(
+    system: System, site: Site, tmp_path: Path
+) -> None:
+    port = site.host.partition(":")[2]
+    (tmp_path / "sitecustomize.py").write_text(NAMES)
+    system.env["PYTHONPATH"] = f"{tmp_path}:{system.env['PYTHONPATH']}"
+    system.env["CRAWLYARD_ALLOW_PRIVATE"] = "wired.com,slow.wired.com"
+    slow = "".join(f'<a href="http://slow.wired.com:{port}/slow/{n}">x</a>' for n in range(20))
+    site.pages = {"/": html(slow + "".join(f'<a href="/quick/{n}">x</a>' for n in range(20)))}
+    site.fallback = lambda path: (429, {"Retry-After": "90"}, b"later") if "slow" in path else html("quick")
+    system.start()
+    job = system.crawl(f"http://wired.com:{port}", use_sitemap=False, concurrency=4)
+    until(lambda: system.pages_done(job) == 21, 30, "the slow host's pages hold all places")
+    assert system.job(job)["status"] == "running"
