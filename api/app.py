@@ -2,7 +2,6 @@
 
 from flask import Flask
 from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from api import dispatch, errors, hooks
 from api.auth import Authenticator
@@ -17,6 +16,7 @@ from shared.measures import Flusher, Measures
 from shared.queue import TaskQueue, connect
 from shared.settings import Settings
 from shared.store import Store, open_store
+from shared.tries import Tries
 
 #: seconds: a client waits for an answer, so a Redis that does not answer is away soon
 _REDIS_CONNECT, _REDIS_ANSWER = 0.5, 2.0
@@ -63,6 +63,6 @@ def _queue(settings: Settings) -> TaskQueue:
         settings.redis_url,
         socket_connect_timeout=_REDIS_CONNECT,
         socket_timeout=_REDIS_ANSWER,
-        retry=Retry(NoBackoff(), 1),
+        retry=Tries(NoBackoff(), 1),
     )
     return TaskQueue(redis, settings.completed_ttl, settings.failed_ttl)

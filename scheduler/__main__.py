@@ -10,6 +10,7 @@ from scheduler import changes
 from scheduler.cron import run_cron
 from scheduler.loop import Loop, builds, steps
 from shared import telemetry
+from shared.backstop import Backstop, leave
 from shared.errors import CrawlyardError, SettingsError
 from shared.logs import configure
 from shared.measures import Flusher, Measures
@@ -18,6 +19,8 @@ from shared.settings import Settings
 from shared.standby import redis_need, stand_by, store_need
 from shared.store import open_store
 
+#: seconds after SIGTERM by which the process is gone
+_GONE = 7.0
 #: how much longer than others statements that build and delete may take: those of a large job have much to do
 _SLOW = 10
 
@@ -45,9 +48,7 @@ def run(settings: Settings) -> None:
     slow = open_store(settings.effective_database_url, patience=_SLOW * settings.database_timeout)
     queue = TaskQueue(redis, settings.completed_ttl, settings.failed_ttl)
     stand_by([redis_need(settings.required_redis_url), store_need(store)])
-    ended = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: ended.set())
+    ended = _told_to_end()
     measures = Measures()
     flusher = Flusher(measures, redis)
     flusher.ensure()
@@ -56,10 +57,21 @@ def run(settings: Settings) -> None:
     loop.start()
     run_cron(queue, ended)
     loop.stop()
-    flusher.stop()
+    flusher.stop(1.0)
     telemetry.stop()
     store.close()
     slow.close()
+
+
+def _told_to_end() -> threading.Event:
+    """Set by SIGTERM and SIGINT, after which the process has seconds to end."""
+    ended = threading.Event()
+    # not by the handler: it may have interrupted whoever waits for the event, in its lock
+    backstop = Backstop((0.0, ended.set), (_GONE, leave))
+    backstop.start()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: backstop.tell())
+    return ended
 
 
 if __name__ == "__main__":

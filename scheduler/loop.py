@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 _SETTLED = 3 * SECOND
 #: without a look for this long, something was away
 _GAP = 8 * SECOND
+#: seconds that all steps have together for their ends: each can be repeated
+_END_SECONDS = 4.0
 #: time to renew a claim after that
 _MERCY = 5 * SECOND
 
@@ -49,10 +51,11 @@ class Loop:
             thread.start()
 
     def stop(self) -> None:
-        """Ends all steps after what they do now."""
+        """Ends all steps after what they do now; what a service holds up is left to itself."""
         self._ended.set()
+        deadline = time.monotonic() + _END_SECONDS
         for thread in self._threads:
-            thread.join(timeout=10)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _repeat(self, step: Step) -> None:
         while True:

@@ -123,11 +123,11 @@ class Flusher:
                     self._thread = threading.Thread(target=self._repeat, name="measures", daemon=True)
                     self._thread.start()
 
-    def stop(self) -> None:
-        """Flushes for the last time."""
+    def stop(self, seconds: float = 5.0) -> None:
+        """Flushes for the last time, within so many seconds."""
         self._ended.set()
         if self._thread is not None:
-            self._thread.join(timeout=5)
+            self._thread.join(seconds)
 
     def _repeat(self) -> None:
         is_last = False

@@ -16,7 +16,6 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.commands.core import Script
 from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
 from rq.defaults import RQ_KEY_PREFIX
 from rq.utils import utcformat
 from rq.worker_registration import clean_worker_registry
@@ -28,6 +27,7 @@ from shared.sentinel import connect_master
 from shared.sentinel_url import is_sentinel
 from shared.stages import Dispatch
 from shared.states import TaskKind
+from shared.tries import Tries
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ def connect(url: str, **options: Any) -> Redis:
     settings: dict[str, Any] = {
         "socket_connect_timeout": 3,
         "socket_timeout": 5,
-        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
+        "retry": Tries(ExponentialBackoff(cap=0.5, base=0.05), 2),
         "health_check_interval": 30,
         **options,
     }

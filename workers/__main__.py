@@ -11,6 +11,7 @@ import click
 from redis import Redis
 
 from shared import telemetry
+from shared.backstop import Backstop, leave
 from shared.errors import CrawlyardError, QueueUnavailable, SettingsError
 from shared.logs import configure
 from shared.queue import ALL_QUEUES, connect, redis_errors
@@ -22,7 +23,7 @@ from workers import runtime
 from workers.executions import Executions
 from workers.heartbeat import Heartbeat
 from workers.successors import Successors
-from workers.worker import ConcurrentWorker
+from workers.worker import GONE, ConcurrentWorker
 
 log = logging.getLogger("workers")
 
@@ -65,7 +66,7 @@ def _supervise(settings: Settings, count: int, queues: tuple[str, ...], burst: b
     argv = [sys.executable, "-P", "-m", "workers", "--processes", "1", "--queues", ",".join(queues)]
     argv += ["--threads", str(settings.worker_threads)] + (["--burst"] if burst else [])
     specs = [ChildSpec(f"worker.{n}", argv, child_env(settings), finite=burst) for n in range(1, count + 1)]
-    return Supervisor(specs, grace=settings.grace + 5, report=log.warning).run()
+    return Supervisor(specs, grace=settings.grace + 2 * GONE, report=log.warning).run()
 
 
 def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
@@ -76,6 +77,8 @@ def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
     ctx = runtime.build(settings, redis)
     runtime.install(ctx)
     executions = Executions()
+    backstop = Backstop((settings.grace, executions.halt_all), (settings.grace + GONE, leave))
+    backstop.start()
     worker = _made(
         redis,
         threads=settings.worker_threads,
@@ -86,12 +89,13 @@ def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
         heartbeat=Heartbeat(executions, ctx.store),
         executions=executions,
         successors=Successors(executions, ctx.committer, ctx.queue),
+        backstop=backstop,
     )
     ctx.committer.worker = worker.name
     try:
         worker.work(burst=burst)
     finally:
-        ctx.close()
+        ctx.close(worker.time_left())
         telemetry.stop()
     return 0
 

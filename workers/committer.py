@@ -129,12 +129,12 @@ class Committer(threading.Thread):
             if len(self._items) == 1 or len(self._items) >= _MOST:
                 self._wake.notify()
 
-    def stop(self) -> None:
-        """Commits what is there, then ends the thread."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Commits what is there, then ends the thread; waits no longer than that for a database that hangs."""
         with self._wake:
             self._stopping = True
             self._wake.notify()
-        self.join()
+        self.join(seconds)
 
     def run(self) -> None:
         """The thread's loop."""

@@ -79,12 +79,12 @@ class Finisher(threading.Thread):
             self._endings.append(ending)
             self._wake.notify()
 
-    def stop(self) -> None:
-        """Ends what is there, then the thread."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Ends what is there, then the thread; waits no longer than that for a Redis that hangs."""
         with self._wake:
             self._stopping = True
             self._wake.notify()
-        self.join()
+        self.join(seconds)
 
     def run(self) -> None:
         """The thread's loop."""

@@ -27,7 +27,7 @@ LEASE_SECONDS = 10
 _RENEW_EVERY = 3.0
 _LOOK_EVERY = 0.5
 #: that all threads have together for their ends
-_END_SECONDS = 2.0
+_END_SECONDS = 1.0
 
 
 class Heartbeat:

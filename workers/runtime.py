@@ -1,6 +1,7 @@
 """What the tasks of a process share, made once: store, queue, committer, fetcher, caches."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -72,10 +73,11 @@ class Runtime:
     traps: Traps = field(default_factory=Traps)
     large: Places = field(default_factory=Places)
 
-    def close(self) -> None:
-        """Commits what is left and closes everything."""
-        self.committer.stop()
-        self.flusher.stop()
+    def close(self, seconds: float = 5.0) -> None:
+        """Commits what is left and closes everything; waits no longer than that for what hangs."""
+        end = time.monotonic() + seconds
+        self.committer.stop(max(0.0, end - time.monotonic()))
+        self.flusher.stop(max(0.0, end - time.monotonic()))
         self.fetcher.close()
         self.store.close()
 

@@ -28,6 +28,7 @@ from rq.suspension import is_suspended
 from rq.utils import utcformat
 from rq.worker import WorkerStatus
 
+from shared.backstop import Backstop, within
 from shared.errors import CrawlyardError, QueueUnavailable
 from shared.queue import ALL_QUEUES, WAKE_KEY, redis_errors, script
 from shared.rqtypes import CrawlJob, CrawlQueue, OrjsonSerializer
@@ -47,8 +48,10 @@ _BATCH = 50
 _IDLE = 1.0
 #: seconds between two looks for other jobs' tasks while all threads are taken
 _BUSY = 0.2
-#: seconds that halted jobs have for their next step
-_LAST_STEP = 3.0
+#: seconds that halted jobs have for their next step, and that Redis has for our goodbye
+_LAST_STEP, _GOODBYE = 3.0, 5.0
+#: seconds after its grace by which a worker has said goodbye, and by which its process is gone: Python's end takes time
+_QUIET, GONE = 5.0, 6.0
 
 
 class ConcurrentWorker(Worker):
@@ -69,7 +72,9 @@ class ConcurrentWorker(Worker):
         heartbeat: Heartbeat | None = None,
         executions: Executions | None = None,
         successors: Successors | None = None,
+        backstop: Backstop | None = None,
     ) -> None:
+        """`backstop`: what ends the process when the end of the worker hangs."""
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         made = [CrawlQueue(q, connection=redis) for q in queues]
         super().__init__(
@@ -81,6 +86,7 @@ class ConcurrentWorker(Worker):
             worker_ttl=30,
         )
         self._grace, self._forced = grace, False
+        self._backstop = backstop or Backstop()
         self._take_script = script(redis, "dequeue")
         self._pool = Pool[Delivery](threads, self._perform)
         self.running = Executions() if executions is None else executions
@@ -107,9 +113,7 @@ class ConcurrentWorker(Worker):
             self._run_loop(burst)
         finally:
             self._drain()
-            self._heartbeat.end()
-            self.finisher.stop()
-            self._bury()
+            self._say_goodbye()
         return True
 
     def _begin(self) -> None:
@@ -221,6 +225,7 @@ class ConcurrentWorker(Worker):
         signal.signal(signal.SIGINT, self.request_force_stop)
         signal.signal(signal.SIGTERM, self.request_force_stop)
         self._stop_requested = True
+        self._backstop.tell()
         if self._successors is not None:
             self._successors.end()
 
@@ -235,9 +240,20 @@ class ConcurrentWorker(Worker):
         if self._successors is not None:
             self._successors.end()
         self._pool.close()
-        self.running.wait_until_idle(self._grace, unless=lambda: self._forced)
+        self.running.wait_until_idle(self._backstop.left(self._grace), unless=lambda: self._forced)
         self.running.halt_all()
         self.running.wait_until_idle(_LAST_STEP)
+
+    def time_left(self) -> float:
+        """Seconds for whatever comes last."""
+        return min(_GOODBYE, self._backstop.left(self._grace + _QUIET))
+
+    def _say_goodbye(self) -> None:
+        """Tells Redis what is left to tell, as far as it listens."""
+        self._heartbeat.end()
+        end = time.monotonic() + self.time_left()
+        self.finisher.stop(max(0.0, end - time.monotonic()))
+        within(max(0.0, end - time.monotonic()), self._bury)
 
     def _bury(self) -> None:
         try:

@@ -20,8 +20,8 @@ from shared.supervisor import ChildSpec, Supervisor
 
 LOOPBACK = "127.0.0.1"
 READY_SECONDS = 60.0
-#: seconds beyond the workers' own grace: more than the 5 that `python -m workers` gives its processes
-EXTRA_GRACE = 8.0
+#: seconds beyond the workers' own grace: more than the 12 that `python -m workers` gives its processes
+EXTRA_GRACE = 14.0
 
 
 @contextmanager
