@@ -31,6 +31,8 @@ class System:
         """Starts a Redis unless one is given, and stops either."""
         self.home = home
         self.redis = redis or start_redis(home)
+        #: seconds for an answer of the API
+        self.patience = 15.0
         self.port = free_port()
         self._commands = procfile()
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -102,7 +104,7 @@ class System:
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """One request with the key."""
         return requests.request(
-            method, self.url(path), headers={"Authorization": f"Bearer {KEY}"}, timeout=15, **options
+            method, self.url(path), headers={"Authorization": f"Bearer {KEY}"}, timeout=self.patience, **options
         )
 
     def get(self, path: str) -> Any:
