@@ -39,8 +39,9 @@ def build(settings: Settings, store: Store | None, queue: TaskQueue | None) -> F
 
 
 def _services(settings: Settings, store: Store | None, queue: TaskQueue | None) -> Services:
+    # a worker would try again, a client is told: so the API asks each connection whether it was cut
     store = store or open_store(
-        settings.effective_database_url, pool_size=_POOL, spare=0, patience=settings.database_timeout
+        settings.effective_database_url, pool_size=_POOL, spare=0, patience=settings.database_timeout, rested=0.0
     )
     queue = queue or _queue(settings)
     measures = Measures()

@@ -218,19 +218,21 @@ def open_store(
     spare: int | None = None,
     patience: float | None = None,
     turn: float = _TURN_SECONDS,
+    rested: float = _RESTED,
 ) -> Store:
     """Opens a store without connecting yet. Raises SettingsError for a URL that names no known database.
 
     No statement on PostgreSQL is waited for longer than `patience` seconds, and nothing for its turn to write for
-    longer than `turn`. Under load `spare` more connections than `pool_size` are opened, by default as many again.
+    longer than `turn`. A connection that was not used for `rested` seconds is asked first whether it is still there.
+    Under load `spare` more connections than `pool_size` are opened, by default as many again.
     """
     try:
-        return Store(_create(url, pool_size, pool_size if spare is None else spare, patience, turn), turn)
+        return Store(_create(url, pool_size, pool_size if spare is None else spare, patience, turn, rested), turn)
     except (ArgumentError, ImportError) as error:
         raise SettingsError(f"DATABASE_URL is not usable: {_first_line(error)}") from error
 
 
-def _create(url: str, pool_size: int, spare: int, patience: float | None, turn: float) -> Engine:
+def _create(url: str, pool_size: int, spare: int, patience: float | None, turn: float, rested: float) -> Engine:
     parsed = make_url(url)
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
@@ -244,7 +246,7 @@ def _create(url: str, pool_size: int, spare: int, patience: float | None, turn: 
         pool_timeout=5,
         connect_args={"connect_timeout": 5, "application_name": "crawlyard", "options": session, **_PG_LINK},
     )
-    _ping_what_rested(engine)
+    _ping_what_rested(engine, rested)
     if patience is not None:
         from shared.store.patience import bounded  # PostgreSQL's driver, which SQLite's users need not wait for
 
@@ -252,14 +254,14 @@ def _create(url: str, pool_size: int, spare: int, patience: float | None, turn: 
     return engine
 
 
-def _ping_what_rested(engine: Engine) -> None:
+def _ping_what_rested(engine: Engine, seconds: float) -> None:
     """A connection that was not used for a while may be cut: a question before each transaction would cost as much."""
 
     def put_back(_raw: Any, record: Any) -> None:
         record.info["put_back"] = time.monotonic()
 
     def take(raw: Any, record: Any, _proxy: Any) -> None:
-        if time.monotonic() - record.info.get("put_back", math.inf) > _RESTED:
+        if time.monotonic() - record.info.get("put_back", math.inf) > seconds:
             try:
                 engine.dialect.do_ping(raw)
             except engine.dialect.loaded_dbapi.Error as error:

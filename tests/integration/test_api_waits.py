@@ -42,8 +42,8 @@ def make_app():
 
 @pytest.fixture
 def hasty(postgres_url: str) -> Iterator[Store]:
-    """A store that waits a second for a statement."""
-    store = open_store(postgres_url, pool_size=2, spare=0, patience=1.0)
+    """A store as the API has it, but that waits a second for a statement."""
+    store = open_store(postgres_url, pool_size=2, spare=0, patience=1.0, rested=0.0)
     yield store
     store.close()
 
@@ -120,7 +120,7 @@ def test_a_write_waits_for_a_lock_no_longer_than_twice_its_turn(store_url: str) 
 
 def test_a_write_to_a_frozen_database_is_a_503_in_time(postgres_server: PostgresServer, postgres_url: str) -> None:
     api = Api(postgres_url)
-    store = open_store(postgres_url, pool_size=2, spare=0, patience=1.0, turn=1.0)
+    store = open_store(postgres_url, pool_size=2, spare=0, patience=1.0, turn=1.0, rested=0.0)
     client = create_app(api.settings, store, api.queue).test_client()
 
     def submit() -> Any:
