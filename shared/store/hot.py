@@ -30,8 +30,6 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects import postgresql, sqlite
 
 Values = Mapping[str, Any]
-#: `sqlalchemy.dialects.postgresql` or `.sqlite`
-DialectModule = Any
 _NAMED = sqlite.dialect(paramstyle="named")
 #: its names are not known to a type checker
 _named_tuple: Any = namedtuple
@@ -62,7 +60,7 @@ class Hot:
     """A statement, compiled at its first use."""
 
     def __init__(self, statement: Any) -> None:
-        """A statement, or a function that makes it for a dialect's module."""
+        """A statement, or what makes it for a dialect's module (`sqlalchemy.dialects.postgresql` or `.sqlite`)."""
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
 

@@ -38,7 +38,7 @@ class Seen:
     sighting: Sighting
 
 
-_NEWEST = (
+_NEWEST = Hot(
     select(snapshots, _T.data)
     .outerjoin(snapshot_texts, and_(_T.domain_id == _S.domain_id, _T.hash == _S.text_hash))
     .where(_S.domain_id == bindparam("domain"), _S.url_hash == bindparam("page"))
@@ -50,9 +50,10 @@ _NEWEST = (
 def newest(store: Store, domain_id: int, url_hash: int) -> Snapshot | None:
     """The newest snapshot of a page, None without any. Raises StoreUnavailable."""
     with store.read() as conn:
-        row = conn.execute(_NEWEST, {"domain": domain_id, "page": url_hash}).first()
-    if row is None:
+        found = _NEWEST.rows(conn, {"domain": domain_id, "page": url_hash})
+    if not found:
         return None
+    row = found[0]
     facts = Facts(
         row.status_code, row.redirect, row.title, row.description, row.canonical, tuple(orjson.loads(row.headings))
     )

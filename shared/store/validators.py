@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, Index, LargeBinary, Table, Text, bind
 from shared.clock import SECOND
 from shared.stages import Finish
 from shared.store.engine import Store
-from shared.store.hot import HotInsert
+from shared.store.hot import Hot, HotInsert
 from shared.store.tables import Big, metadata
 from shared.validators import Validators, unpacked
 
@@ -74,8 +74,10 @@ def _values(o: Finish, row: Any, now: int) -> dict[str, Any]:
     }
 
 
-_LINKS = select(_V.links).where(
-    _V.domain_id == bindparam("domain"), _V.url_hash == bindparam("page"), _V.key == bindparam("key")
+_LINKS = Hot(
+    select(_V.links).where(
+        _V.domain_id == bindparam("domain"), _V.url_hash == bindparam("page"), _V.key == bindparam("key")
+    )
 )
 
 
@@ -85,8 +87,8 @@ def links(store: Store, domain_id: int, url_hash: int, key: int) -> tuple[str, .
     Raises StoreUnavailable.
     """
     with store.read() as conn:
-        found = conn.execute(_LINKS, {"domain": domain_id, "page": url_hash, "key": key}).scalar()
-    return None if found is None else unpacked(found)
+        found = _LINKS.rows(conn, {"domain": domain_id, "page": url_hash, "key": key})
+    return unpacked(found[0].links) if found else None
 
 
 def purge(store: Store, now: int) -> int:

@@ -14,8 +14,9 @@ _HOSTILE = "'; DROP TABLE tasks; -- %s %(x)s \\ \" ${} \u2028 \U0001f600"
 
 
 def _row(task_id: int, error: str | None, answer: bytes | None) -> dict[str, object]:
-    known = {"run": 1, "state": 1, "started_at": -(2**62), "ended_at": 2**62, "status_code": None}
-    return {**known, "task_id": task_id, "response_time": 7, "error": error, "answer": answer}
+    empty: dict[str, object] = {str(c.name): None for c in task_attempts.c}
+    known = {"run": 1, "state": 1, "started_at": -(2**62), "ended_at": 2**62, "response_time": 7}
+    return {**empty, **known, "task_id": task_id, "error": error, "answer": answer}
 
 
 def test_values_come_back_as_they_were(store: Store) -> None:
