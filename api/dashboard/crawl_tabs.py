@@ -28,9 +28,9 @@ def show_holders(call: Call) -> ResponseReturnValue:
     """Broken links by the page that they stand on."""
     which = read_query(request, Paged)
     job = lookup.job(call, call.path["job_id"])
-    holders, total = broken.by_holder(call.store, job, which.limit, which.skip)
+    holders, total, is_read = broken.by_holder(call.store, job, which.limit, which.skip)
     meta = Meta(total=total, page=which.page, page_size=which.limit)
-    return page(call, "holders", holders=holders, meta=meta, most=broken.MOST, most_links=broken.MOST_LINKS)
+    return page(call, "holders", holders=holders, meta=meta, most=broken.MOST, is_read=is_read)
 
 
 def show_changes(call: Call) -> ResponseReturnValue:

@@ -35,22 +35,26 @@ class Holder:
     links: list[TaskRecord]
 
 
-def by_holder(store: Store, job: Job, limit: int, offset: int) -> tuple[list[Holder], int]:
-    """Pages with broken links, those with the most first, and how many pages there are.
+def by_holder(store: Store, job: Job, limit: int, offset: int) -> tuple[list[Holder], int, bool]:
+    """Pages with broken links, those with the most first; how many pages there are; whether all of them are known.
 
     A link is counted at each page that is known to hold it, up to `holders.MOST` of them and fewer where very many are
     broken; until the crawl has ended only the page is known where each was found first.
     """
     with store.snapshot() as conn:
-        held = _held(conn, job)
+        held, is_read = _held(conn, job), holders.is_read(conn, job)
         ranked = sorted(held, key=lambda page: (-len(held[page]), page is None, page or 0))
         shown = {page: held[page] for page in ranked[offset : offset + limit]}
         links = _records(conn, job, {task for some in shown.values() for task in some[:MOST_LINKS]})
         urls = task_records.urls(conn, {page for page in shown if page is not None}, {job.id: job})
-    return [
-        Holder(page, urls.get(page or 0), len(some), [links[task] for task in some[:MOST_LINKS] if task in links])
-        for page, some in shown.items()
-    ], len(held)
+    return (
+        [
+            Holder(page, urls.get(page or 0), len(some), [links[task] for task in some[:MOST_LINKS] if task in links])
+            for page, some in shown.items()
+        ],
+        len(held),
+        is_read,
+    )
 
 
 def _held(conn: Connection, job: Job) -> dict[int | None, list[int]]:

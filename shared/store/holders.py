@@ -143,6 +143,11 @@ def named(conn: Connection, job: Job, most: int) -> dict[int, list[int]]:
     return {row.task_id: [first + seq for seq in unpacked("I", row.holders)[:most]] for row in conn.execute(query)}
 
 
+def is_read(conn: Connection, job: Job) -> bool:
+    """Whether all links of a job's pages have been looked through: soon after its end."""
+    return conn.execute(select(_L.task_id).where(*_of_job(_L.task_id, job.id)).limit(1)).first() is None
+
+
 def forget_links(conn: Connection, job_no: int) -> int:
     """Deletes some of the links of a job's pages; how many."""
     return _forget(conn, page_links, job_no)

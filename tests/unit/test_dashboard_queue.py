@@ -136,11 +136,12 @@ def test_a_broken_link_is_grouped_under_every_page_that_holds_it(api: Api, brows
         api.finish(uid, seq, targets=packed("q", targets))
     api.fail(uid, 2)
     api.fail(uid, 5)
+    assert "until a moment after" in browser.get(f"/jobs/{uid}/broken/pages")
     holders.tend(api.store)
     html = browser.get(f"/jobs/{uid}/broken/pages")
     groups = re.findall(r"<bdi>https://example.com(/\w+)</bdi>", html)
     assert groups == ["/b", "/gone", "/lost", "/a", "/gone"]
-    assert "until the crawl has ended" not in html
+    assert "until a moment after" not in html
 
 
 def test_two_crawls_are_compared(api: Api, browser: Browser) -> None:
