@@ -4,7 +4,6 @@ What crawled sites say can end up in a message, so control characters are escape
 """
 
 import logging
-import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -14,8 +13,9 @@ from datetime import UTC, datetime
 
 import orjson
 
+from shared.relay import CONTROLS
+
 _ids: ContextVar[dict[str, str]] = ContextVar("log_ids")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _LONGEST = 8_000
 
 
@@ -85,4 +85,4 @@ class JsonLines(logging.Formatter):
 
 
 def _plain(text: str) -> str:
-    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text[:_LONGEST])
+    return CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text[:_LONGEST])

@@ -5,8 +5,9 @@ import subprocess
 import sys
 import threading
 
-#: C0 and C1 controls but the tab, and DEL: what a hostile page could steer a terminal with
-CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+#: what a hostile page could steer a terminal with: C0 and C1 controls but the tab, DEL, separators of lines, and the
+#: marks of direction, which make text look like another one
+CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _LINE = 65_536
 
 

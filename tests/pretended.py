@@ -15,7 +15,7 @@ from api.cli.client import Client
 from api.route import Route
 from api.routes import ROUTES
 
-HOSTILE = "\x1b[2J\x1b]0;owned\x07\u009b31m\r\n\x00\x7f"
+HOSTILE = "\x1b[2J\x1b]0;owned\x07\u009b31m\r\n\x00\x7f\u202egnp.exe\u2066\u2028"
 #: what the command line decides by, so that a site cannot choose it
 _OURS = ("id", "status", "domainId")
 _EVENTS = (

@@ -8,6 +8,8 @@ import click
 
 from shared.relay import CONTROLS, plain
 
+#: characters to which a column is filled up: a site's longest URL would push the rest out of sight
+_WIDEST = 60
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -43,9 +45,9 @@ def json_line(line: str) -> str:
 
 
 def table(rows: Sequence[Sequence[object]], indent: str = "  ", head: Sequence[str] = ()) -> list[str]:
-    """Aligned columns: numbers to the right, text to the left, the last column as long as it is."""
+    """Aligned columns: numbers to the right, text to the left; a cell over 60 characters moves its own row alone."""
     cells = [*([list(head)] if head else []), *([_show(value) for value in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [min(max(map(len, column)), _WIDEST) for column in zip(*cells, strict=True)]
     numeric = [all(isinstance(v, int | float | None) for v in column) for column in zip(*rows, strict=True)]
     lines = []
     for row in cells:

@@ -32,6 +32,15 @@ def test_verbs_and_options_are_completed() -> None:
     assert complete("crawlyard crawl --fail", 2) == ["plain,--fail-on"]
 
 
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_are_told_what_each_verb_does(shell: str) -> None:
+    words, count = {"zsh": ("crawlyard wa", "1"), "fish": ("crawlyard wa", "wa")}[shell]
+    env = {"_CRAWLYARD_COMPLETE": ASK[shell], "COMP_WORDS": words, "COMP_CWORD": count}
+    told = CliRunner().invoke(cli, [], env=env, prog_name="crawlyard").output
+    assert "watch" in told
+    assert "Show a crawl as it goes" in told
+
+
 def test_ids_of_jobs_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
     Pretended(monkeypatch)
     (found,) = complete("crawlyard watch ", 2)

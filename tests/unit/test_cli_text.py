@@ -8,7 +8,7 @@ from api.cli.summary import COLUMNS, Report, render, write_csv
 from api.cli.text import cell, size, span, table
 from shared.errors import CrawlyardError
 
-HOSTILE = "https://x/\x1b[2J\x07\u009b31m"
+HOSTILE = "https://x/\x1b[2J\x07\u009b31m\u202e\u2069\u200f"
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
@@ -27,6 +27,12 @@ def test_control_characters_do_not_reach_a_file_or_a_terminal() -> None:
 
 def test_a_table_aligns_numbers_right_and_text_left() -> None:
     assert table([["a", 5], ["long", 123]], indent="") == ["a       5", "long  123"]
+
+
+def test_a_long_cell_does_not_push_the_others_out_of_sight() -> None:
+    long, short = table([["x" * 300, "on a"], ["y", "on b"]])
+    assert (long, short.split()) == (f"  {'x' * 300}  on a", ["y", "on", "b"])
+    assert len(short) < 80
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (25_300, "25.3 kB"), (3e12, "3.0 TB")])
