@@ -7,6 +7,7 @@ from typing import Any
 import zstandard
 
 from shared.validators import Validators
+from shared.zstd import compress
 
 #: bytes; no stored text is longer
 MAX_UNPACKED = 1_000_000
@@ -94,7 +95,7 @@ class Sighting:
 
 def pack(text: bytes) -> bytes:
     """A text as it is stored."""
-    return zstandard.compress(text, 3)
+    return compress(text)
 
 
 def unpack(data: bytes) -> bytes:

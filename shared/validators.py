@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import zstandard
 
+from shared.zstd import compress
+
 #: characters of all links of a page together; one with more is always fetched
 _MOST = 250_000
 
@@ -35,7 +37,7 @@ class KeptPage:
 def packed(links: tuple[str, ...]) -> bytes | None:
     """All links of a page, in or out of a job's scope, as they are kept; None where they are too many."""
     text = "\n".join(links)
-    return zstandard.compress(text.encode(), 3) if len(text) <= _MOST else None
+    return compress(text.encode()) if len(text) <= _MOST else None
 
 
 def unpacked(data: bytes) -> tuple[str, ...]:

@@ -184,6 +184,12 @@ def of_kind(kind: str, message: str) -> FetchError:
 
 def one_line(text: str) -> str:
     """`text` without control characters and surplus space, at most 500 characters."""
-    text = "".join(c if c.isprintable() else " " for c in text[: 4 * MAX_MESSAGE])
-    text = " ".join(text.split())
+    text = tidy_line(text[: 4 * MAX_MESSAGE])
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+
+
+def tidy_line(text: str) -> str:
+    """`text` without control characters and surplus space, however long it is."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from shared.change_settings import ChangeSettings
+from workers.css import css
 from workers.parse import ParsedPage
 
 _HEADINGS = "h1,h2,h3,h4,h5,h6"
@@ -29,7 +30,7 @@ def headings(page: ParsedPage, settings: ChangeSettings) -> tuple[str, ...]:
     if page.tree is None:
         return ()
     roots = _roots(page.tree, settings) or _whole(page.tree)
-    nodes = [node for root in roots for node in root.css(_HEADINGS)][:_MAX_HEADINGS]
+    nodes = [node for root in roots for node in css(root, _HEADINGS)][:_MAX_HEADINGS]
     texts = (" ".join(node.text().split())[:_MAX_HEADING] for node in nodes)
     return tuple(text for text in texts if text)
 

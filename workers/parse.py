@@ -11,6 +11,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from shared.errors import InvalidUrl
 from shared.urls import Resolver
 from workers.charset import to_utf8
+from workers.css import css
+from workers.errors import tidy_line
 from workers.hostile import is_hostile
 
 #: bytes
@@ -78,8 +80,8 @@ def parse_html(body: bytes, url: str, content_type: str | None) -> ParsedPage:
     if is_hostile(utf8):
         return _page(_scan(utf8), url, utf8, True, None)
     tree = LexborHTMLParser(utf8)
-    found = _find(tree.css(_NODES))
-    for node in reversed(tree.css(_INVISIBLE)):  # inner ones first: what an outer one contains is gone with it
+    found = _find(css(tree, _NODES))
+    for node in reversed(css(tree, _INVISIBLE)):  # inner ones first: what an outer one contains is gone with it
         node.decompose()
     root = tree.body or tree.root
     text = root.text(separator="\n") if root else ""
@@ -186,5 +188,4 @@ def _resolved(refs: Iterable[str], resolver: Resolver) -> Iterable[str]:
 def _tidy(title: str | None) -> str | None:
     if not title:
         return None
-    line = " ".join("".join(c if c.isprintable() else " " for c in title[: 8 * MAX_TITLE]).split())
-    return line[:MAX_TITLE].rstrip() or None
+    return tidy_line(title[: 8 * MAX_TITLE])[:MAX_TITLE].rstrip() or None

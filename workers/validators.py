@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from hashlib import blake2b
 
 from shared import change_settings, urls
@@ -102,6 +103,7 @@ def _strong(etag: str) -> str:
     return etag.removeprefix("W/")
 
 
+@lru_cache(1_000)  # the pages of a site are as old as each other, and were sent in the same seconds
 def _moment(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text)
