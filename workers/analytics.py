@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -28,6 +28,12 @@ class Superseded(CrawlyardError):
     """The domain was configured anew, or removed, meanwhile."""
 
 
+class Broken(CrawlyardError):
+    """A fault of ours, or the time that RQ allows is over."""
+
+    retryable: ClassVar[bool] = True
+
+
 def refresh(ctx: Runtime, domain_id: int, run: int) -> dict[str, Any]:
     """Asks for a domain's page views and records how that ended, whatever went wrong. Raises StoreUnavailable."""
     begun = analytics.begin(ctx.store, domain_id, run, now_us())
@@ -40,6 +46,9 @@ def refresh(ctx: Runtime, domain_id: int, run: int) -> dict[str, Any]:
     except CrawlyardError as error:
         ended = held(error, begun.failures, now_us())
         log.warning("page views of %s: %s", begun.host, ended.error)
+    except Exception as error:  # boundary: without an end it would begin again every five minutes, and use up the quota
+        log.exception("page views of %s broke", begun.host)
+        ended = held(Broken(f"Internal error: {type(error).__name__}: {error}"), begun.failures, now_us())
     counts = analytics.end(ctx.store, begun, ended, now_us())
     if ended.version is not None:
         delete = page_views.purge if counts else page_views.discard

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rq.timeouts import JobTimeoutException
 
 from shared import analytics as cases
 from shared.clock import SECOND, now_us
@@ -157,6 +158,20 @@ def test_a_google_that_is_away_is_asked_again_with_longer_waits(desk: Desk, goog
         assert run is not None
         desk.api.queue.enqueue_refresh(domain_id, run)
     assert waits == [300, 600, 1200]
+
+
+def test_a_fault_of_ours_is_a_readable_state_and_waits_as_an_outage_does(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise JobTimeoutException("Task exceeded maximum timeout value")
+
+    monkeypatch.setattr("workers.analytics.page_views.write", broken)
+    desk.connect()
+    assert desk.work() == [{"state": "retrying", "pages": 0}]
+    assert desk.shown()["error"] == "Internal error: JobTimeoutException: Task exceeded maximum timeout value"
+    assert analytics.due(desk.api.store, now_us() + 299 * SECOND) == []
+    assert len(analytics.due(desk.api.store, now_us() + 301 * SECOND)) == 1
 
 
 def test_two_schedulers_enqueue_one_refresh(desk: Desk) -> None:
