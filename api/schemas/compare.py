@@ -33,7 +33,8 @@ class ComparedSide(Result):
     """A page in one of them."""
 
     task_id: str
-    status: Literal["completed", "failed"]
+    #: skipped: it only redirects to another page
+    status: Literal["completed", "failed", "skipped"]
     status_code: int | None
     response_time: int | None
 

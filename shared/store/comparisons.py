@@ -1,13 +1,14 @@
 """Two crawls of a domain side by side, page by page. No task is loaded that is not shown.
 
 A page is in a crawl where it was crawled there, completed or failed. It is removed where the later crawl
-has no task of it, not even a skipped one.
+has no task of it, not even a skipped one; of those it has changed where a change says so: it redirects now.
 """
 
 import math
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,11 +171,11 @@ def _compared(kinds: Kind, now: Any, was: Any, before: Job, after: Job) -> Compa
         job.domain.page_uuid(shown.url_hash),
         (shown.origin or job.origin or "") + shown.path,
         _side(was, before),
-        _side(now, after),
+        _side(now, after, (*_CRAWLED, TaskState.SKIPPED) if kinds & Kind.CHANGED else _CRAWLED),
     )
 
 
-def _side(row: Any, job: Job) -> Side | None:
-    if row is None or row.state not in _CRAWLED:
+def _side(row: Any, job: Job, shown: Collection[TaskState] = _CRAWLED) -> Side | None:
+    if row is None or row.state not in shown:
         return None
     return Side(str(ids.task_uuid(job.ms, row.id)), TaskState(row.state), row.status_code, row.response_time)

@@ -18,6 +18,7 @@ _AT_ONCE = 500_000
 _GONE = 2**32 - 1
 _COMPLETED, _FAILED = TaskState.COMPLETED.value, TaskState.FAILED.value
 _CRAWLED = frozenset({_COMPLETED, _FAILED})
+_SKIPPED = TaskState.SKIPPED.value
 
 
 class Kind(IntFlag):
@@ -95,6 +96,8 @@ def _compared(was: Looks, now: Looks, changed: Collection[int], no: int, parts: 
             continue
         at = places.pop(url_hash, -1)
         if state not in _CRAWLED:
+            if state == _SKIPPED and url_hash in changed and at >= 0 and was.states[at] in _CRAWLED:
+                rows.append((seq, was.seqs[at], _CHANGED))
             continue
         if at < 0 or was.states[at] not in _CRAWLED:
             rows.append((seq, was.seqs[at] if at >= 0 else 0, Kind.ADDED.value))

@@ -117,7 +117,14 @@ def compare_shows(system: System, site: Site, first: str, second: str) -> None:
     assert answer["before"]["id"] == first
     pages = {p["url"].removeprefix(site.url("/")): p["kinds"] for p in answer["pages"]}
     assert pages.pop("dropped") == ["removed"]
+    (moved,) = [p for p in answer["pages"] if p["url"].endswith("/moved")]
+    assert (moved["before"]["status_code"], moved["after"]["status"], moved["after"]["status_code"]) == (
+        200,
+        "skipped",
+        301,
+    )
     assert pages == {
+        "moved": ["changed"],
         "text": ["changed"],
         "title": ["changed"],
         "gone": ["changed", "newly_broken"],

@@ -65,7 +65,9 @@ def expected(was: Any, now: Any, changed: set[int]) -> tuple[dict[str, Kind], in
         elif now_state in crawled and was_state not in crawled:
             kinds = Kind.ADDED
         elif now_state not in crawled:
-            continue
+            if (now_state, was_state in crawled, page in changed) != (TaskState.SKIPPED, True, True):
+                continue
+            kinds = Kind.CHANGED
         else:
             kinds |= Kind.CHANGED if page in changed else Kind(0)
             kinds |= Kind.NEWLY_BROKEN if (was_state, now_state) == crawled else Kind(0)
