@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+#: of how pages are read and hashed: raised with each change of that, so that no page differs by it
+_METHOD = 2
 #: of each list, and characters of each entry
 MAX_ENTRIES, MAX_LENGTH = 20, 200
 
@@ -94,7 +96,7 @@ def rules(stored: str | None) -> Rules:
     """The rules that a domain's stored settings (None: the defaults) mean."""
     settings = from_json(stored)
     compared = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name != "min_change"}
-    version = blake2b(orjson.dumps(compared), digest_size=4).hexdigest()
+    version = blake2b(orjson.dumps([_METHOD, compared]), digest_size=4).hexdigest()
     return Rules(settings, version, _cleaner(settings))
 
 

@@ -46,19 +46,17 @@ def completed(ctx: Runtime, work: Work, response: Response, page: ParsedPage | N
     now = Fingerprint(
         rules.version + ("n" if note else ""),
         changes.head_of(response.status_code, None, rules),
-        changes.raw_hash(look),
+        changes.raw_hash(look, response.body if page else b""),
         "",
     )
     known = Fingerprint.parse(work.watch.fingerprint)
     if known is not None and replace(known, clean="") == now:
         return Seen(None, work.watch.fingerprint)
-    if text is not None:
-        look = Look(look.facts, changes.tidy(text))
+    headings = extract.headings(page, rules.settings) if page else ()
+    look = Look(replace(look.facts, headings=headings), None if text is None else changes.tidy(text))
     now = replace(now, clean=changes.clean_hash(look, rules))
     if known is not None and replace(known, raw="") == replace(now, raw=""):
         return Seen(None, work.watch.fingerprint)
-    if page is not None:
-        look = Look(replace(look.facts, headings=extract.headings(page, rules.settings)), look.text)
     return _sighting(ctx, work, look, now, note, rules)
 
 

@@ -144,6 +144,15 @@ def test_small_changes_add_up(api: Api, site: Site, look: Look) -> None:
     assert seen == [False, True, False, True]
 
 
+def test_a_line_that_becomes_a_heading_is_a_change_of_headings(api: Api, site: Site, look: Look) -> None:
+    for page in ("<p>Plans</p><p>Prices</p>", "<h2>Plans</h2><p>Prices</p>"):
+        site.pages["/"] = said(page)
+        look()
+    assert not look()
+    (change,) = api.get("/api/changes")["data"]
+    assert (change["types"], change["before"]["headings"], change["after"]["headings"]) == (["headings"], [], ["Plans"])
+
+
 def test_plain_text_is_compared_and_other_things_are_not(api: Api, site: Site, look: Look) -> None:
     for kind, changed in (("text/plain", True), ("image/png", False)):
         site.pages["/"] = said("one", kind=kind)
