@@ -31,7 +31,7 @@ def configure(
     kept = service_account.check(key, settings.ga4_endpoint)
     sealed = vault.seal(settings, kept)
     analytics.put(store, domain, property_id, str(key["client_email"]), sealed, now_us())
-    _enqueue(store, queue, domain.id)
+    enqueue(store, queue, domain)
     return analytics.get(store, domain)
 
 
@@ -45,15 +45,31 @@ def refresh(store: Store, queue: TaskQueue, domain: Domain) -> Analytics:
 
 
 def refresh_soon(store: Store, queue: TaskQueue, domain: Domain, unless_since: int | None = None) -> bool:
-    """Before a crawl: asks for page views that are not of the last hour; whether a refresh is under way.
+    """Asks for page views that are not of the last hour; whether a refresh is under way.
 
     Never waits, never fails for a domain without page views. Raises StoreUnavailable.
     """
-    now = now_us()
-    if not analytics.hasten(store, domain.id, now, now - _FRESH if unless_since is None else unless_since):
+    if not hasten(store, domain, unless_since):
         return False
-    _enqueue(store, queue, domain.id)
+    enqueue(store, queue, domain)
     return True
+
+
+def hasten(store: Store, domain: Domain, unless_since: int | None = None) -> bool:
+    """Before a crawl: makes a refresh due in the record, which the scheduler enqueues if nobody else does.
+
+    Whether one is due. Raises StoreUnavailable.
+    """
+    now = now_us()
+    return analytics.hasten(store, domain.id, now, now - _FRESH if unless_since is None else unless_since)
+
+
+def enqueue(store: Store, queue: TaskQueue, domain: Domain) -> None:
+    """Enqueues the refresh that is due, as far as Redis is there. Raises StoreUnavailable."""
+    try:
+        _claim(store, queue, domain.id)
+    except QueueUnavailable:
+        log.warning("page views of domain %d are refreshed later: Redis is away", domain.id)
 
 
 def enqueue_due(store: Store, queue: TaskQueue) -> int:
@@ -64,13 +80,6 @@ def enqueue_due(store: Store, queue: TaskQueue) -> int:
 def tomorrow(now: int) -> int:
     """When to refresh again: in a day, some earlier and some later, so that not all ask Google at once."""
     return now + DAY + int(random.uniform(-0.02, 0.02) * DAY)
-
-
-def _enqueue(store: Store, queue: TaskQueue, domain_id: int) -> None:
-    try:
-        _claim(store, queue, domain_id)
-    except QueueUnavailable:
-        log.warning("page views of domain %d are refreshed later: Redis is away", domain_id)
 
 
 def _claim(store: Store, queue: TaskQueue, domain_id: int) -> bool:

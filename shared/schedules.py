@@ -5,21 +5,30 @@ What the second step does not reach, the sweep (a first task) and the reconcilia
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from shared import analytics, ids, recurrence, timetable
-from shared import jobs as job_cases
 from shared.clock import SECOND, now_us
-from shared.errors import Conflict, CrawlyardError, Invalid, NotFound, QueueFault, QueueUnavailable, Unavailable
+from shared.errors import (
+    Conflict,
+    CrawlyardError,
+    Invalid,
+    NotFound,
+    QueueFault,
+    QueueUnavailable,
+    StoreUnavailable,
+    Unavailable,
+)
 from shared.models import Domain, Due, Schedule
 from shared.queue import TaskQueue
 from shared.recurrence import Recurrence
+from shared.stages import Dispatch
 from shared.states import Missed, Overlap, RunStatus
-from shared.store import Store, idempotency, schedule_runs, schedules
+from shared.store import Store, idempotency, jobs, schedule_runs, schedules
 from shared.store.idempotency import Claim
 from shared.store.schedule_runs import Fired, Firing
 
@@ -104,11 +113,11 @@ def run_now(store: Store, queue: TaskQueue, organisation_id: int, uid: str, clai
     Raises NotFound, Conflict where the last run still goes and the schedule skips then, Invalid.
     """
     found = schedules.get(store, uid, organisation_id)
-    fired = _settled(store, queue, found.uid, partial(_fire_once, claim))
-    if fired is None or fired.status is RunStatus.SKIPPED:
+    run = _settled(store, found.uid, partial(_fire_once, claim))
+    if run.fired is None or run.fired.status is RunStatus.SKIPPED:
         raise Conflict("The last run has not ended")
-    _go(store, queue, fired)
-    return fired.schedule
+    _go(store, queue, [run])
+    return run.fired.schedule
 
 
 def _fire_once(claim: Claim | None, conn: Any, firing: Firing) -> Fired | None:
@@ -125,75 +134,125 @@ def fire(store: Store, queue: TaskQueue, uid: str, due: int) -> str | None:
 
     Raises StoreUnavailable. Whatever else prevents the start is noted on the schedule, which goes on.
     """
-    return _started(store, queue, uid, due, lambda conn, firing: schedule_runs.fire(conn, firing, due))
+    run = _recorded(store, uid, due, _firing_of(due))
+    _go(store, queue, [run])
+    return run.started
 
 
 def start_overdue(store: Store, queue: TaskQueue) -> int:
     """Starts runs that rq-scheduler, Redis or the workers have not brought to their start; how many."""
     due = schedules.due_before(store, now_us() - _OVERDUE)
-    return sum(fire(store, queue, run.schedule_uid, run.due) is not None for run in due)
+    return _start_all(store, queue, [(run.schedule_uid, run.due, _firing_of(run.due)) for run in due])
 
 
 def start_waiting(store: Store, queue: TaskQueue) -> int:
     """Starts runs whose predecessor has ended; how many."""
     ready = schedules.waiting(store)
-    return sum(_started(store, queue, uid, due, schedule_runs.fire_waiting) is not None for uid, due in ready)
+    return _start_all(store, queue, [(uid, due, schedule_runs.fire_waiting) for uid, due in ready])
 
 
 Step = Callable[[Any, Firing], Fired | None]
 
 
-def _started(store: Store, queue: TaskQueue, uid: str, due: int, step: Step) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What came of a run in the record, and what Redis may still hold of the one that was cancelled for it."""
+
+    fired: Fired | None = None
+    held: Sequence[Dispatch] = ()
+
+    @property
+    def started(self) -> str | None:
+        """The public id of the job that was started."""
+        if self.fired is None or self.fired.status is not RunStatus.STARTED or self.fired.schedule.last_job is None:
+            return None
+        return self.fired.schedule.last_job.uid
+
+
+def _firing_of(due: int) -> Step:
+    return lambda conn, firing: schedule_runs.fire(conn, firing, due)
+
+
+def _start_all(store: Store, queue: TaskQueue, runs: Iterable[tuple[str, int, Step]]) -> int:
+    """All on record first: a Redis that hangs would keep the later ones waiting until they count as missed."""
+    done: list[_Settled] = []
     try:
-        fired = _settled(store, queue, uid, step)
+        for uid, due, step in runs:
+            done.append(_recorded(store, uid, due, step))
+    finally:
+        _go(store, queue, done)
+    return sum(run.started is not None for run in done)
+
+
+def _recorded(store: Store, uid: str, due: int, step: Step) -> _Settled:
+    try:
+        return _settled(store, uid, step)
     except NotFound:  # deleted meanwhile
-        return None
+        return _Settled()
     except Unavailable:
         raise
-    except CrawlyardError as error:
-        log.warning("schedule %s: the run cannot be started: %s", uid, error.message)
-        reason = _readable(error)
-        fired = store.write(lambda conn: schedule_runs.fail(conn, _firing(uid), due, reason))
-    if fired is None:
-        return None
-    _go(store, queue, fired)
-    is_started = fired.status is RunStatus.STARTED and fired.schedule.last_job is not None
-    return fired.schedule.last_job.uid if is_started and fired.schedule.last_job else None
+    except Exception as error:  # boundary: a fault must not keep a schedule, nor those after it, from what comes next
+        reason = _told(uid, error)
+        return _Settled(store.write(lambda conn: schedule_runs.fail(conn, _firing(uid), due, reason)))
 
 
-def _settled(store: Store, queue: TaskQueue, uid: str, step: Step) -> Fired | None:
+def _settled(store: Store, uid: str, step: Step) -> _Settled:
     """Runs a step, after the last run was cancelled where the schedule says so."""
+    held: list[Dispatch] = []
     for _ in range(_CANCELS):
         fired = store.write(lambda conn: step(conn, _firing(uid)))
         if fired is None or fired.status is not None:
-            return fired
-        _cancel_last(store, queue, fired.schedule)
+            return _Settled(fired, held)
+        if fired.schedule.last_job is not None:
+            with suppress(Conflict, NotFound):  # it has ended by itself
+                held += jobs.cancel(store, fired.schedule.last_job.id, now_us())
     raise Conflict("The last run cannot be cancelled")
 
 
-def _cancel_last(store: Store, queue: TaskQueue, schedule: Schedule) -> None:
-    if schedule.last_job is not None:
-        with suppress(Conflict, NotFound):  # it has ended by itself
-            job_cases.cancel(store, queue, schedule.domain.organisation_id, schedule.last_job.id)
+def _go(store: Store, queue: TaskQueue, runs: Sequence[_Settled]) -> None:
+    """What follows recorded runs: nothing of it may be needed for them to happen.
 
-
-def _go(store: Store, queue: TaskQueue, fired: Fired) -> None:
-    """What follows a recorded run: nothing of it may be needed for the run to happen.
-
-    What is to precede a scheduled crawl (a look at its page views) is enqueued here, before its first task.
+    Redis is asked no more after its first failure: the sweep and the reconciliation make good what it does not hear.
     """
-    if fired.dispatch is not None:
-        with suppress(Unavailable):
-            analytics.refresh_soon(store, queue, fired.schedule.domain)
-        job_cases.dispatch(queue, fired.dispatch, None)
-    _write(queue, put=fired.schedule.due)
+    viewed = [run.fired is not None and run.fired.dispatch is not None and _hasten(store, run.fired) for run in runs]
+    try:
+        for run, has_views in zip(runs, viewed, strict=True):
+            _tell(store, queue, run, has_views)
+    except (QueueUnavailable, QueueFault) as error:
+        log.warning("recurring crawls are recorded while Redis is away, and enqueued later: %s", error.message)
+
+
+def _hasten(store: Store, fired: Fired) -> bool:
+    with suppress(Unavailable):
+        return analytics.hasten(store, fired.schedule.domain)
+    return False
+
+
+def _tell(store: Store, queue: TaskQueue, run: _Settled, has_views: bool) -> None:
+    """Enqueues a run's first task, after the look at its domain's page views, and plans the next run."""
+    if run.held:
+        queue.remove(run.held)
+    if run.fired is None:
+        return
+    if run.fired.dispatch is not None:
+        with suppress(StoreUnavailable):
+            if has_views:
+                analytics.enqueue(store, queue, run.fired.schedule.domain)
+        queue.enqueue([run.fired.dispatch])
+    if run.fired.schedule.due is not None:
+        timetable.write(queue, [run.fired.schedule.due])
 
 
 def _firing(uid: str) -> Firing:
     return Firing(uid, now_us(), random.random())
 
 
-def _readable(error: CrawlyardError) -> str:
+def _told(uid: str, error: Exception) -> str:
+    """Why a run cannot be started, for its owner; the operator reads it in the log."""
+    if not isinstance(error, CrawlyardError):
+        log.exception("schedule %s: the run broke", uid)
+        return f"Internal error: {type(error).__name__}"
+    log.warning("schedule %s: the run cannot be started: %s", uid, error.message)
     details = "; ".join(f"{field} {message}" for field, message in error.details) if isinstance(error, Invalid) else ""
     return details or error.message
 

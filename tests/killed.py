@@ -7,13 +7,16 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 from scheduler.cron import CronScheduler
 from scheduler.reconcile import reconcile
 from shared import schedules
+from shared.models import Schedule
 from shared.queue import TaskQueue, connect
+from shared.recurrence import Recurrence
 from shared.store import Store, open_store
 
 ACTIONS: dict[str, Callable[..., object]] = {
@@ -22,8 +25,15 @@ ACTIONS: dict[str, Callable[..., object]] = {
     "overdue": schedules.start_overdue,
     "waiting": schedules.start_waiting,
     "reconcile": reconcile,
+    "change": lambda store, queue, organisation, uid: schedules.change(
+        store, queue, int(organisation), uid, _new_years
+    ),
     "remove": lambda store, queue, organisation, uid: schedules.remove(store, queue, int(organisation), uid),
 }
+
+
+def _new_years(schedule: Schedule) -> Schedule:
+    return replace(schedule, rule=Recurrence("0 0 1 1 *", "UTC", None))
 
 
 def die_at(point: str) -> None:

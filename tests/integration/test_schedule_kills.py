@@ -102,7 +102,7 @@ def test_rq_scheduler_killed_while_it_fires(one_scene: Scene, point: str) -> Non
     [
         "after:shared.store.jobs.create",
         "after:shared.store.schedules.save",
-        "before:shared.jobs.dispatch",
+        "before:shared.queue.TaskQueue.enqueue",
         "before:shared.timetable.write",
     ],
 )
@@ -130,13 +130,13 @@ def test_killed_between_cancelling_the_last_run_and_starting_the_next(scene: Sce
     recurring.change(overlap=Overlap.CANCEL)
     recurring.fire(seconds_ago=5)
     due = scene.due(seconds_ago=2)
-    scene.kill("after:shared.jobs.cancel", "fire", recurring.uid, due)
+    scene.kill("after:shared.store.jobs.cancel", "fire", recurring.uid, due)
     scene.survive()
     scene.survive()
     assert [job.state for job in recurring.jobs] == [JobState.CANCELLED, JobState.CREATED]
 
 
-@pytest.mark.parametrize("point", ["before:shared.store.schedules.save", "before:shared.jobs.dispatch"])
+@pytest.mark.parametrize("point", ["before:shared.store.schedules.save", "before:shared.queue.TaskQueue.enqueue"])
 def test_killed_while_a_waiting_run_is_started(one_scene: Scene, point: str) -> None:
     recurring = one_scene.recurring
     recurring.change(overlap=Overlap.QUEUE)
@@ -148,6 +148,18 @@ def test_killed_while_a_waiting_run_is_started(one_scene: Scene, point: str) -> 
     one_scene.survive()
     assert len(recurring.jobs) == 2
     assert len(recurring.active) == 1
+
+
+def test_killed_between_changing_a_schedule_and_its_entry(one_scene: Scene) -> None:
+    recurring = one_scene.recurring
+    one_scene.due(seconds_ago=2)
+    one_scene.kill("before:shared.timetable.write", "change", recurring.organisation_id, recurring.uid)
+    stale = timetable.read(one_scene.queue)
+    one_scene.survive()
+    (run,) = schedules.timetable(one_scene.store)
+    assert recurring.jobs == []
+    assert timetable.read(one_scene.queue) == {timetable.entry(run): run.fire_at // SECOND}
+    assert stale.keys().isdisjoint({timetable.entry(run)})
 
 
 def test_killed_between_deleting_a_schedule_and_its_entry(one_scene: Scene) -> None:

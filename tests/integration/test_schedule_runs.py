@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, update
 
 from shared import schedules as cases
 from shared.clock import SECOND, now_us
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, NotFound, QueueUnavailable
 from shared.queue import TaskQueue
 from shared.recurrence import HOUR, Recurrence
 from shared.states import JobState, Missed, Overlap, RunStatus
@@ -190,12 +190,48 @@ def test_a_zone_that_is_gone_is_a_readable_state(store: Store, queue: TaskQueue)
     assert cases.start_overdue(store, queue) == 0
 
 
-def test_jitter_delays_the_start_and_not_the_beat(store: Store, queue: TaskQueue) -> None:
+def test_a_fault_of_ours_keeps_no_schedule_from_its_next_run(
+    store: Store, queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Recurring(store, queue), Recurring(store, queue)
+    dues = [one.due(seconds_ago=5 - n) for n, one in enumerate((first, second))]
+    real = schedule_runs.options_of
+    monkeypatch.setattr(schedule_runs, "options_of", lambda s: {}["x"] if s.uid == first.uid else real(s))
+    assert cases.start_overdue(store, queue) == 1
+    assert (first.now.last_status, first.now.last_error) == (RunStatus.FAILED, "Internal error: KeyError")
+    assert second.now.last_status is STARTED
+    assert [next_hour(one, due) for one, due in zip((first, second), dues, strict=True)] == [True, True]
+
+
+def test_a_redis_that_hangs_is_asked_once_and_keeps_no_run_waiting(
+    store: Store, queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recurring = [Recurring(store, queue, overlap=Overlap.CANCEL) for _ in range(3)]
+    for one in recurring:
+        one.fire(seconds_ago=5)
+        one.due(seconds_ago=2)
+    asked: list[int] = []
+
+    def hang(*_: object) -> None:
+        asked.append(recurring[0].statuses.count(STARTED))
+        raise QueueUnavailable
+
+    monkeypatch.setattr(queue, "_call", hang)
+    assert cases.start_overdue(store, queue) == 3
+    # the runs of all three schedules were on record by then
+    assert asked == [6]
+
+
+def test_jitter_delays_the_start_and_not_the_beat(
+    store: Store, queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.schedules.random.random", lambda: 0.5)
     recurring = Recurring(store, queue, jitter=3600)
-    found = recurring.now
-    assert found.next_run_at is not None
-    assert found.fire_at is not None
-    assert 0 <= found.fire_at - found.next_run_at <= 1800 * SECOND
+    due = recurring.due()
+    assert cases.fire(store, queue, recurring.uid, due) is not None
+    assert next_hour(recurring, due)
+    # chance says the middle of what may be: half of half an hour
+    assert recurring.now.fire_at == due + HOUR + 900 * SECOND
 
 
 def test_a_deleted_job_is_the_last_one_no_more(store: Store, queue: TaskQueue) -> None:
