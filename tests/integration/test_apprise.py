@@ -1,5 +1,7 @@
 """Messages by Apprise, sent by a real child process under its guard."""
 
+import socketserver
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +27,38 @@ def chat() -> Iterator[Site]:
         yield made
 
 
+class Mailbox(socketserver.ThreadingTCPServer):
+    """An SMTP server (RFC 5321) that takes what it is given."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Smtp)
+        self.messages: list[str] = []
+
+
+class _Smtp(socketserver.StreamRequestHandler):
+    server: Mailbox
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 mailbox\r\n")
+        for line in self.rfile:
+            is_data = line.strip().upper() == b"DATA"
+            self.wfile.write(b"354 go on\r\n" if is_data else b"250 fine\r\n")
+            if is_data:
+                lines = iter(self.rfile.readline, b".\r\n")
+                self.server.messages.append(b"".join(lines).decode())
+                self.wfile.write(b"250 taken\r\n")
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with Mailbox() as made:
+        threading.Thread(target=made.serve_forever, args=(0.05,), daemon=True).start()
+        yield made
+        made.shutdown()
+
+
 def started(store: Store, settings: Settings, url: str) -> Started:
     webhook, _ = cases.create(settings, store, 1, cases.Wanted("apprise", url, ["job.failed"], ""))
     delivery = cases.try_out(store, webhook)
@@ -42,6 +76,15 @@ def test_a_message_reaches_an_allowed_service(sqlite_store: Store, tmp_path: Pat
     notify(settings, started(sqlite_store, settings, f"ntfy://{chat.host}/{SECRET}"))
     (request,) = chat.requests
     assert b"webhook.test" in request.body
+
+
+def test_an_e_mail_reaches_its_mailbox(sqlite_store: Store, tmp_path: Path, mailbox: Mailbox) -> None:
+    settings = settings_of(tmp_path, "127.0.0.1")
+    url = f"mailto://127.0.0.1:{mailbox.server_address[1]}?from=crawlyard@example.com&to=team@example.com"
+    notify(settings, started(sqlite_store, settings, url))
+    (message,) = mailbox.messages
+    assert "Subject: Crawlyard: webhook.test" in message
+    assert "To: team@example.com" in message
 
 
 def test_a_private_address_is_refused_at_the_connection(sqlite_store: Store, tmp_path: Path, chat: Site) -> None:
