@@ -82,7 +82,7 @@ def change(
     def edited(before: Schedule) -> Schedule:
         now, after = now_us(), edit(before)
         recurrence.check(after.rule, now)
-        if (after.rule, after.is_paused) != (before.rule, before.is_paused):
+        if (_beat(after.rule), after.is_paused) != (_beat(before.rule), before.is_paused):
             after = _replanned(after, now)
         elif after.jitter != before.jitter:
             after = schedule_runs.planned(after, after.next_run_at, random.random())
@@ -91,6 +91,11 @@ def change(
     before, after = schedules.change(store, uid, organisation_id, edited)
     _write(queue, put=after.due, remove=before.due)
     return after
+
+
+def _beat(rule: Recurrence) -> Recurrence:
+    """What of a rule decides when it is due: the zone of an interval is only shown."""
+    return replace(rule, zone="") if rule.cron is None else rule
 
 
 def _replanned(schedule: Schedule, now: int) -> Schedule:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.clock import SECOND, now_us
 from shared.store import jobs
 from tests.api_kit import Api
 
@@ -120,6 +121,17 @@ def test_what_is_sent_is_changed_and_nothing_else(api: Api) -> None:
     hourly = change(api, made["id"], intervalHours=1)
     assert (hourly["cron"], hourly["intervalHours"], hourly["timezone"]) == (None, 1, "Europe/Berlin")
     assert hourly["nextRunAt"] != made["nextRunAt"]
+
+
+def test_the_zone_that_an_interval_is_shown_in_moves_no_run(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = create(api, cron=None, intervalHours=24)
+    later = now_us() + 3600 * SECOND
+    monkeypatch.setattr("shared.schedules.now_us", lambda: later)
+    moved = change(api, made["id"], timezone="Asia/Kathmandu")
+    assert moved["nextRunAt"] == made["nextRunAt"]
+    assert moved["nextRuns"][0].endswith("+05:45")
+    daily = create(api)
+    assert change(api, daily["id"], timezone="Asia/Kathmandu")["nextRunAt"] != daily["nextRunAt"]
 
 
 def test_a_bad_change_leaves_the_schedule_as_it_is(api: Api) -> None:
