@@ -1,6 +1,8 @@
 """Recurring crawls through HTTP and the command line, with the processes as the Procfile starts them."""
 
 import json
+import os
+import signal
 import subprocess
 from datetime import datetime
 from typing import Any
@@ -110,6 +112,18 @@ def test_runs_start_without_a_worker_and_without_redis(system: System, site: Sit
     until(lambda: show(system, uid)["lastJobId"], 15)
     (job,) = jobs_of(system)
     assert seconds_late(job["created_at"], due) < 10
+
+
+def test_a_redis_that_hangs_makes_no_run_late(system: System, site: Site) -> None:
+    system.start(workers=0)
+    uids = [create(system, site, missed="none")["id"] for _ in range(4)]
+    due = due_in(system, uids, 2)
+    os.kill(system.redis.process.pid, signal.SIGSTOP)
+    try:
+        until(lambda: all(show(system, uid)["lastRunAt"] for uid in uids), 40)
+    finally:
+        os.kill(system.redis.process.pid, signal.SIGCONT)
+    assert [seconds_late(job["created_at"], due) < 10 for job in jobs_of(system)] == [True] * 4
 
 
 def cli(system: System, *arguments: str, expect: int = 0) -> str:
