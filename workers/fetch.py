@@ -33,7 +33,7 @@ from workers.errors import (
 )
 from workers.gates import Gate
 from workers.large import LARGE
-from workers.sockets import Flight, LeanAdapter
+from workers.sockets import SLICE, Flight, LeanAdapter
 
 _ASCII = "".join(map(chr, range(128)))
 #: never sent to another address than the one they were given for
@@ -238,8 +238,8 @@ class Fetcher:
         call.flight.depart()
         raw = None
         try:
-            timeout = (call.limits.connect, call.flight.timeout)
-            raw = self._adapter.send(request, stream=True, timeout=timeout).raw
+            # its sockets keep to the flight's deadlines
+            raw = self._adapter.send(request, stream=True, timeout=SLICE).raw
             return read(raw, call.limits.body, call.follow, call.cut, call.is_large if call.large else None)
         except (RequestException, HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             raise translated(error) from None

@@ -44,7 +44,11 @@ MAX_HEADERS = 256 * 1024
 #: hosts whose idle connections are kept
 MAX_POOLS = 256
 #: seconds that one wait for bytes lasts at most
-_SLICE = 1.0
+SLICE = 1.0
+#: bytes
+_BUFFER = 32 * 1024
+#: bytes that the send buffer of a connection takes at once
+_SHORT_REQUEST = 8 * 1024
 #: seconds without a request after which a server may have closed a connection
 _IDLE = 0.1
 
@@ -146,12 +150,12 @@ class Flight:
         while True:
             left = min(self.remaining(), self.timeout - (time.monotonic() - started))
             # in slices, so that a cancel is heard while the server says nothing
-            sock.settimeout(max(min(left, _SLICE), 0.001))
+            sock.settimeout(max(min(left, SLICE), 0.001))
             try:
                 count = read(*args)
                 break
             except TimeoutError:
-                if left <= _SLICE:
+                if left <= SLICE:
                     raise self._late() from None
             except ssl.SSLError as error:
                 raise ConnectionReset(f"TLS connection broken: {error.reason or error}") from None
@@ -172,16 +176,27 @@ class Flight:
         return FirstByteTimeout(f"No answer within {self.timeout:g} s")
 
 
-class _PlainSocket(socket.socket):
+class _Socket(socket.socket):
+    """Each system call lets go of the interpreter, and taking it back may be two switches of threads: fewer of them."""
+
     flight: Flight
 
+    def settimeout(self, value: float | None) -> None:
+        """As ever; urllib3 and we set it several times a request, mostly to what it is."""
+        if value != self.gettimeout():
+            super().settimeout(value)
+
+    def makefile(self, mode: Any = "r", buffering: int | None = None, **options: Any) -> Any:
+        """As ever, with a buffer that takes the whole of most pages."""
+        return super().makefile(mode, _BUFFER if buffering is None else buffering, **options)
+
+
+class _PlainSocket(_Socket):
     def recv_into(self, buffer: "WriteableBuffer", nbytes: int = 0, flags: int = 0) -> int:
         return self.flight.receive(self, super().recv_into, buffer, nbytes, flags)
 
 
-class _TlsSocket(ssl.SSLSocket):
-    flight: Flight
-
+class _TlsSocket(_Socket, ssl.SSLSocket):
     def recv_into(self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0) -> int:
         return self.flight.receive(self, super().recv_into, buffer, nbytes, flags)
 
@@ -205,6 +220,8 @@ class _Guarded(HTTPConnection):
         flight: Flight = _local.flight
         cast(_PlainSocket, self.sock).flight = flight
         with flight.leaving():
+            if isinstance(data, bytes) and len(data) > _SHORT_REQUEST:
+                self.sock.settimeout(flight.remaining())
             leases.check()  # as late as can be: what follows is one system call
             super().send(data)
             flight.marks.sent = time.monotonic()

@@ -22,6 +22,7 @@ from tests.site import Site, html, raw, redirect
 from workers import errors
 from workers.egress import EgressPolicy
 from workers.fetch import Fetcher
+from workers.sockets import SLICE
 
 #: seconds that a busy machine may add; what is waited for here goes on for longer
 STALL = 5.0
@@ -105,6 +106,25 @@ def test_a_server_that_does_not_read_is_a_timeout(fetcher: Fetcher) -> None:
             fetcher.send("POST", f"http://127.0.0.1:{server.getsockname()[1]}/", content=b"x" * 20_000_000)
         assert caught.value.retryable
         assert time.monotonic() - start < LIMITS.connect + LIMITS.total + STALL
+
+
+def test_a_server_that_reads_late_gets_the_whole_of_a_large_body(fetcher: Fetcher) -> None:
+    patient = replace(LIMITS, total=20.0, first_byte=20.0)
+
+    def answer(server: socket.socket) -> int:
+        peer, _ = server.accept()
+        with peer, peer.makefile("rwb") as stream:
+            time.sleep(1.5 * SLICE)  # the time is what is tested: longer than one wait of the client
+            head = dict(line.lower().split(b": ", 1) for line in iter(stream.readline, b"\r\n") if b": " in line)
+            body = stream.read(int(head[b"content-length"]))
+            stream.write(OK + b"Content-Length: 2\r\n\r\nok")
+        return len(body)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
+        seen = threads.submit(answer, server)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        assert fetcher.send("POST", url, content=b"x" * 20_000_000, limits=patient).body == b"ok"
+        assert seen.result() == 20_000_000
 
 
 def test_connections_are_kept_and_shared_by_threads(fetcher: Fetcher) -> None:
