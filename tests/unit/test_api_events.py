@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -162,14 +163,19 @@ def test_a_stream_that_nobody_reads_gives_its_place_back(api: Api) -> None:
 
 def test_a_stream_lives_for_minutes_only(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "LIFE", 0.05)
-    assert "end" not in Listener(api, api.crawl(["/"])).rest()
+    monkeypatch.setattr(streams, "_SILENCE", 0.0)
+    parts = api.call("GET", f"/v1/jobs/{api.crawl(['/'])}/events").iter_encoded()
+    told = list(islice(parts, 5_000))
+    assert len(told) < 5_000
+    assert b"event: end" not in b"".join(told)
 
 
-def test_a_process_that_stops_lets_its_clients_go(api: Api) -> None:
-    listener = Listener(api, api.crawl(["/"]))
-    listener.next("progress")
+def test_a_process_that_stops_lets_its_clients_go(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_SILENCE", 0.0)
+    parts = api.call("GET", f"/v1/jobs/{api.crawl(['/'])}/events").iter_encoded()
+    assert b"event: progress" in b"".join(islice(parts, 2))
     api.app.extensions["crawlyard"].streams.is_stopping = lambda: True
-    assert listener.rest() == ["state"]
+    assert list(islice(parts, 5)) == [b": still here\n\n"]
 
 
 def test_where_nothing_happens_there_is_a_sign_of_life(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
