@@ -104,6 +104,9 @@ def test_it_fits_on_a_phone_light_and_dark(browser: Browser, system: System, sit
         tab.go(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 28)"
+    for summary in tab.go("/docs").locator("summary").all()[:3]:
+        summary.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     tab.context.close()
     assert tab.complaints == []
 

@@ -136,7 +136,7 @@ def test_the_seeds_examples_are_in_the_document(document: Any, path: str, words:
 def test_the_page_loads_nothing_from_elsewhere(api: Api) -> None:
     page = api.client.get("/docs")
     loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-    assert sorted(loaded) == ["/docs/app.js", "/docs/style.css", "/openapi.json"]
+    assert sorted(loaded) == ["/docs/app.js", "/docs/style.css", "/openapi.json", "/static/icon.svg"]
     assert all(api.client.get(path).status_code == 200 for path in loaded)
     assert "'unsafe" not in page.headers["Content-Security-Policy"]
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]

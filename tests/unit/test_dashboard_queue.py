@@ -144,6 +144,17 @@ def test_a_broken_link_is_grouped_under_every_page_that_holds_it(api: Api, brows
     assert "until a moment after" not in html
 
 
+def test_only_pages_beyond_where_it_was_found_are_named_again(api: Api, browser: Browser) -> None:
+    uid = api.crawl(["/", "/a"])
+    gone, twice = link("/gone"), link("/twice")
+    api.finish(uid, 2, links=(gone, twice), targets=packed("q", [gone.url_hash, twice.url_hash]))
+    api.finish(uid, 3, targets=packed("q", [twice.url_hash]))
+    api.fail(uid, 4)
+    api.fail(uid, 5)
+    holders.tend(api.store)
+    assert re.findall(r"\d pages? links? to it", browser.get(f"/jobs/{uid}/broken")) == ["2 pages link to it"]
+
+
 def test_two_crawls_are_compared(api: Api, browser: Browser) -> None:
     first = crawled(api)
     assert "There is no earlier completed crawl" in browser.get(f"/jobs/{first}/compare")
