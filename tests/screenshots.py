@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tests.acceptance.chromium import Tab, chromium
 from tests.acceptance.system import ROOT, System
 from tests.site import Page, Site, html
+from tests.waiting import until
 
 IMAGES = ROOT / "docs" / "images"
 PAGES = 400
@@ -50,11 +51,16 @@ def pictures(tab: Tab, site: Site) -> None:
     site.delay = 2.0
     tab.go("/queues")
     expect(page.locator(".doing").first).to_be_visible(timeout=30_000)
+    # down to what each worker does
+    page.set_viewport_size({"width": 1280, "height": 1180})
     shoot(tab, "queues")
+    page.set_viewport_size({"width": 1280, "height": 900})
     site.delay = 0.01
     tab.go(f"/jobs/{job}")
     tab.system.ended(job, 120)
-    for path, name in ((f"/jobs/{job}", "crawl"), (f"/jobs/{job}/broken/pages", "broken-links")):
+    by_page = f"/jobs/{job}/broken/pages"
+    until(lambda: "until a moment after" not in tab.go(by_page).content(), 30, "the holders are not read")
+    for path, name in ((f"/jobs/{job}", "crawl"), (by_page, "broken-links")):
         tab.go(path)
         shoot(tab, name)
     tab.go(f"/schedules/{made['id']}")

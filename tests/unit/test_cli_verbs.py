@@ -1,6 +1,7 @@
 """Every route has a verb; every verb shows what its route answers, safely."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -84,6 +85,12 @@ def test_help_says_of_each_verb_what_the_verb_says_itself(verb: str) -> None:
     command = cli.get_command(click.Context(cli), verb)
     assert command is not None
     assert command.get_short_help_str(200) == VERBS[verb][1]
+
+
+def test_the_readme_names_every_verb() -> None:
+    named = (ROOT / "README.md").read_text().partition("| verb |")[2].partition("\n\n")[0]
+    words = set(re.findall(r"[\w-]+", named))
+    assert [verb for verb in reachable() if not words.issuperset(verb.split())] == []
 
 
 @pytest.mark.parametrize("verb", calling())
