@@ -31,9 +31,10 @@ from workers.errors import (
     TooManyRedirects,
     TurnLost,
 )
+from workers.flight import SLICE, Flight
 from workers.gates import Gate
 from workers.large import LARGE
-from workers.sockets import SLICE, Flight, LeanAdapter
+from workers.sockets import LeanAdapter
 
 _ASCII = "".join(map(chr, range(128)))
 #: never sent to another address than the one they were given for

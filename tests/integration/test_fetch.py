@@ -22,7 +22,7 @@ from tests.site import Site, html, raw, redirect
 from workers import errors
 from workers.egress import EgressPolicy
 from workers.fetch import Fetcher
-from workers.sockets import SLICE
+from workers.flight import SLICE
 
 #: seconds that a busy machine may add; what is waited for here goes on for longer
 STALL = 5.0

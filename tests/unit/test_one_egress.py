@@ -26,6 +26,7 @@ NETWORK = tuple(
 #: file → names and why: the guarded client, our own services, this machine
 ALLOWED: dict[str, dict[str, str]] = {
     "workers/egress.py": {"socket": "the guard: looks up, checks, connects"},
+    "workers/flight.py": {"socket": "a type", "ssl": "errors"},
     "workers/sockets.py": {
         **dict.fromkeys(("socket", "ssl", "requests", "urllib3"), "HTTP on sockets from the guard"),
     },
