@@ -189,9 +189,9 @@ class Faults:
     def _freeze(self) -> None:
         seconds = self._rng.uniform(2, 12)
         self._say("redis freeze", f"for {seconds:.1f} s", seconds)
-        send(self._t.redis.process.pid, signal.SIGSTOP)
-        self._ended.wait(seconds)
-        send(self._t.redis.process.pid, signal.SIGCONT)
+        pid = self._t.redis.process.pid  # the master may be another one afterwards
+        send(pid, signal.SIGSTOP)
+        self._resume(pid, seconds)
 
     def _fail_over(self) -> None:
         if isinstance(self._t.redis, SentinelRedis):
