@@ -243,6 +243,7 @@ def _create(url: str, pool_size: int, spare: int, patience: float | None, turn: 
         parsed,
         pool_size=pool_size,
         max_overflow=spare,
+        pool_use_lifo=True,
         pool_timeout=5,
         connect_args={"connect_timeout": 5, "application_name": "crawlyard", "options": session, **_PG_LINK},
     )
@@ -276,6 +277,7 @@ def _create_sqlite(url: str, pool_size: int) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=16,
+        pool_use_lifo=True,
         connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
     )
     event.listen(engine, "connect", _set_pragmas)
