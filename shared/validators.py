@@ -1,6 +1,6 @@
 """What is kept of a page so that it can be asked for only if it has changed (RFC 9110, 13)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import zstandard
 
@@ -23,11 +23,13 @@ class Validators:
     content_type: str | None
     #: microseconds; set by the store
     kept_at: int = 0
+    #: of the page as they found it, as `packed` made them; set by the store
+    links: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class KeptPage:
-    """Validators with the links of their page."""
+    """New validators, and the links of their page."""
 
     validators: Validators
     #: compressed

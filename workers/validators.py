@@ -4,7 +4,6 @@ A 304 is believed only as the answer to such a request, from the address that wa
 kept. Then the page is what it was: its links are followed and its record shows the kept page (RFC 9111, 4.3.3).
 """
 
-import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from hashlib import blake2b
 
-from shared import change_settings, urls
+from shared import change_settings
 from shared.clock import SECOND, now_us
-from shared.errors import StoreUnavailable
 from shared.stages import Work
 from shared.store import validators as store
-from shared.validators import KeptPage, Validators, packed
+from shared.validators import KeptPage, Validators, packed, unpacked
 from workers.errors import one_line
 from workers.fetch import Response
 from workers.guide import fetch
@@ -26,8 +24,6 @@ from workers.parse import ParsedPage
 from workers.runtime import Runtime
 from workers.turns import Turn
 from workers.twins import other_address
-
-log = logging.getLogger(__name__)
 
 NOT_MODIFIED = 304
 #: of what is read from a page: with another one what was kept by an older version is not used
@@ -54,10 +50,9 @@ def ask(ctx: Runtime, work: Work, turn: Turn) -> Asked:
     response = fetch(ctx, work, work.url, turn, _conditions(known))
     if response.status_code != NOT_MODIFIED:
         return Asked(response)
-    links = _links(ctx, work, known) if confirms(response, known) else None
-    if links is None:
+    if not confirms(response, known):
         return Asked(fetch(ctx, work, work.url, turn))
-    return Asked(response, known, links)
+    return Asked(response, known, unpacked(known.links))
 
 
 def kept(
@@ -141,11 +136,3 @@ def _key(ctx: Runtime, work: Work, fingerprint: str) -> int:
     rules = change_settings.rules(work.watch.settings).version
     text = "\n".join((str(_READER), work.url, agent, fingerprint, rules))
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
-
-
-def _links(ctx: Runtime, work: Work, known: Validators) -> tuple[str, ...] | None:
-    try:
-        return store.links(ctx.store, work.job.domain.id, urls.url_key(work.url), known.key)
-    except StoreUnavailable as error:
-        log.warning("kept links not read: %s", error.message)
-        return None

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Index, LargeBinary, Table, Text, bindparam, delete, select, tuple_
+from sqlalchemy import Column, Connection, Index, LargeBinary, Table, Text, delete, select, tuple_
 
 from shared.clock import SECOND
 from shared.stages import Finish
 from shared.store.engine import Store
-from shared.store.hot import Hot, HotInsert
+from shared.store.hot import HotInsert
 from shared.store.tables import Big, metadata
-from shared.validators import Validators, unpacked
+from shared.validators import Validators
 
 #: a page is fetched in full once in so many days, whatever its server says of changes
 DAYS = 35
@@ -33,14 +33,14 @@ page_validators = Table(
 _V = page_validators.c
 
 #: what `of_row` reads
-COLUMNS = (_V.key, _V.etag, _V.last_modified, _V.content_type.label("kept_type"), _V.kept_at)
+COLUMNS = (_V.key, _V.etag, _V.last_modified, _V.content_type.label("kept_type"), _V.kept_at, _V.links)
 
 
 def of_row(row: Any) -> Validators | None:
     """Those in a row with COLUMNS."""
     if row.key is None:
         return None
-    return Validators(row.key, row.etag, row.last_modified, row.kept_type, row.kept_at)
+    return Validators(row.key, row.etag, row.last_modified, row.kept_type, row.kept_at, row.links)
 
 
 def keep(conn: Connection, finished: Sequence[tuple[Finish, Any]], now: int) -> None:
@@ -72,23 +72,6 @@ def _values(o: Finish, row: Any, now: int) -> dict[str, Any]:
         "links": o.kept.links,
         "kept_at": now,
     }
-
-
-_LINKS = Hot(
-    select(_V.links).where(
-        _V.domain_id == bindparam("domain"), _V.url_hash == bindparam("page"), _V.key == bindparam("key")
-    )
-)
-
-
-def links(store: Store, domain_id: int, url_hash: int, key: int) -> tuple[str, ...] | None:
-    """The links of a page as validators with this key found it; None where others replaced them.
-
-    Raises StoreUnavailable.
-    """
-    with store.read() as conn:
-        found = _LINKS.rows(conn, {"domain": domain_id, "page": url_hash, "key": key})
-    return unpacked(found[0].links) if found else None
 
 
 def purge(store: Store, now: int) -> int:
