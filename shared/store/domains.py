@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 
 from shared import ids
 from shared.errors import NotFound
 from shared.models import Domain
 from shared.store.engine import Store
+from shared.store.inserts import insert_new
 from shared.store.tables import domains
 
 
@@ -19,18 +20,17 @@ def domain_of_row(row: Any) -> Domain:
 def ensure(conn: Connection, organisation_id: int, host: str, now: int) -> Domain:
     """The organisation's domain of this host[:port], made if it is new. Inside a writing transaction."""
     query = select(domains).where(domains.c.organisation_id == organisation_id, domains.c.host == host)
-    row = conn.execute(query).first()
-    if row is None:
-        conn.execute(
-            insert(domains).values(
-                uid=str(ids.new_uuid()),
-                ms=_unused_ms(conn, now // 1000),
-                organisation_id=organisation_id,
-                host=host,
-                created_at=now,
-            )
+    while (row := conn.execute(query).first()) is None:
+        # again where another domain has taken this creation time meanwhile
+        insert_new(
+            conn,
+            domains,
+            uid=str(ids.new_uuid()),
+            ms=_unused_ms(conn, now // 1000),
+            organisation_id=organisation_id,
+            host=host,
+            created_at=now,
         )
-        row = conn.execute(query).one()
     return domain_of_row(row)
 
 

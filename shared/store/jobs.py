@@ -18,6 +18,7 @@ from shared.store.domains import ensure as ensure_domain
 from shared.store.engine import Store
 from shared.store.hot import Hot
 from shared.store.idempotency import Claim
+from shared.store.inserts import insert_new
 from shared.store.tables import IS_IN_FLIGHT, IS_PENDING, domains, job_state, jobs, organisations, pages, tasks
 
 #: a discovery task has no URL of its own: this key cannot be a page's
@@ -226,13 +227,8 @@ def _first_task_values(job_no: int, seq: int, first: FirstTask, now: int) -> dic
 
 def add_page(conn: Connection, domain: Domain, first: FirstPage, now: int) -> None:
     """Makes a page known to its domain."""
-    known = and_(pages.c.domain_id == domain.id, pages.c.url_hash == first.url_hash)
-    if conn.execute(select(pages.c.url_hash).where(known)).first() is None:
-        conn.execute(
-            insert(pages).values(
-                domain_id=domain.id, url_hash=first.url_hash, origin=first.origin, path=first.path, created_at=now
-            )
-        )
+    page = {"url_hash": first.url_hash, "origin": first.origin, "path": first.path}
+    insert_new(conn, pages, domain_id=domain.id, **page, created_at=now)
 
 
 def cancel(store: Store, job_no: int, now: int) -> list[Dispatch]:

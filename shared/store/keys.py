@@ -14,6 +14,7 @@ from shared.clock import SECOND, now_us
 from shared.errors import Invalid, StoreUnavailable
 from shared.models import ApiKey
 from shared.store.engine import Store
+from shared.store.inserts import insert_new
 from shared.store.tables import api_keys, organisations
 
 SCOPES = frozenset({"read", "write", "admin"})
@@ -78,16 +79,16 @@ def ensure_bootstrap(store: Store, secret: str) -> None:
             return
         now = now_us()
         first = conn.execute(select(organisations.c.id).order_by(organisations.c.id).limit(1)).scalar()
-        conn.execute(
-            insert(api_keys).values(
-                id=str(ids.new_uuid()),
-                organisation_id=first or _organisation(conn, DEFAULT_ORGANISATION, now),
-                name="bootstrap",
-                prefix=secret[:4] + "…",
-                digest=digest(secret),
-                scopes=" ".join(sorted(SCOPES)),
-                created_at=now,
-            )
+        insert_new(
+            conn,
+            api_keys,
+            id=str(ids.new_uuid()),
+            organisation_id=first or _organisation(conn, DEFAULT_ORGANISATION, now),
+            name="bootstrap",
+            prefix=secret[:4] + "…",
+            digest=digest(secret),
+            scopes=" ".join(sorted(SCOPES)),
+            created_at=now,
         )
 
     store.write(step)
@@ -97,7 +98,7 @@ def _organisation(conn: Connection, name: str, now: int) -> int:
     query = select(organisations.c.id).where(organisations.c.name == name)
     found = conn.execute(query).scalar()
     if found is None:
-        conn.execute(insert(organisations).values(uid=str(ids.new_uuid()), name=name, created_at=now))
+        insert_new(conn, organisations, uid=str(ids.new_uuid()), name=name, created_at=now)
         found = conn.execute(query).scalar_one()
     return int(found)
 

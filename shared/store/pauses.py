@@ -1,12 +1,13 @@
 """Pausing: of a job, of which nothing is started then, and of a queue, from which nothing is taken."""
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from shared.errors import Conflict, NotFound
 from shared.models import Job
 from shared.stages import Dispatch
 from shared.states import ACTIVE_JOB, TaskKind, TaskState
 from shared.store.engine import Store
+from shared.store.inserts import insert_new
 from shared.store.jobs import load
 from shared.store.ledger import Ledger
 from shared.store.pause_tables import paused_queues
@@ -67,12 +68,7 @@ def _locked(ledger: Ledger, job_no: int) -> Job:
 
 def pause_queue(store: Store, name: str, now: int) -> None:
     """Records that workers are to take nothing from a queue. Microseconds."""
-
-    def step(conn: Connection) -> None:
-        if conn.execute(select(paused_queues).where(paused_queues.c.name == name)).first() is None:
-            conn.execute(insert(paused_queues).values(name=name, paused_at=now))
-
-    store.write(step)
+    store.write(lambda conn: insert_new(conn, paused_queues, name=name, paused_at=now))
 
 
 def resume_queue(store: Store, name: str) -> None:
