@@ -48,7 +48,7 @@ def refresh(ctx: Runtime, domain_id: int, run: int) -> dict[str, Any]:
         log.warning("page views of %s: %s", begun.host, ended.error)
     except Exception as error:  # boundary: without an end it would begin again every five minutes, and use up the quota
         log.exception("page views of %s broke", begun.host)
-        ended = held(Broken(f"Internal error: {type(error).__name__}: {error}"), begun.failures, now_us())
+        ended = held(Broken(f"Internal error: {type(error).__name__}"), begun.failures, now_us())
     counts = analytics.end(ctx.store, begun, ended, now_us())
     if ended.version is not None:
         delete = page_views.purge if counts else page_views.discard
