@@ -102,7 +102,8 @@ def _sitemaps() -> Iterator[File]:
         "a gzip bomb", (200, {}, gzip.compress(_urlset(_LOC)[2] + bytes(100_000_000), 1)), "unpacks to more|Not well"
     )
     yield File("an encoded bomb", bomb("gzip"), "decoded body is larger")
-    yield File("no end, fast", sites.endless_body(), "larger than")
+    # on a busy machine the time is over before the bytes are
+    yield File("no end, fast", sites.endless_body(), "larger than|took longer than")
     yield File("a megabyte loc", _urlset(_LOC + b"<url><loc>{origin}/" + b"x" * 1_000_000 + b"</loc></url>"))
     yield File("200k nested tags", _urlset(_LOC + b"<url>" * 200_000), "Not well-formed")
     yield File("30k attributes", _urlset(_LOC + b"<url " + b" ".join(b"a%d='1'" % i for i in range(30_000)) + b"/>"))
