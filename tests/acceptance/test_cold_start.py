@@ -2,7 +2,6 @@
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,21 +13,6 @@ from tests.soak.services import Postgres, RedisServer
 from tests.waiting import until
 
 PARTS = ("worker", "scheduler")
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path / "own-redis")
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def postgres(postgres_server: object) -> Iterator[Postgres]:
-    """One of this test alone, to be ended; the session's says whether it is installed."""
-    server = Postgres()
-    yield server
-    server.stop()
 
 
 def says(system: System, name: str, words: str) -> None:

@@ -2,7 +2,6 @@
 
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -17,21 +16,6 @@ from workers.worker import GONE
 GRACE = 2
 #: seconds for the supervisor, and for a machine that others share
 MARGIN = 4
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path / "own-redis")
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def postgres(postgres_server: object) -> Iterator[Postgres]:
-    """One of this test alone, to be frozen; the session's says whether it is installed."""
-    server = Postgres()
-    yield server
-    server.stop()
 
 
 @pytest.mark.parametrize("what", ["redis", "postgres", "nothing"])

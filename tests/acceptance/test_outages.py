@@ -1,31 +1,13 @@
 """Redis or the database away for a while: honest answers, nothing exits, and all goes on by itself."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.acceptance.system import System
 from tests.site import Site
 from tests.soak.services import Postgres, RedisServer
 from tests.waiting import until
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path / "own-redis")
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def postgres(postgres_server: object) -> Iterator[Postgres]:
-    """One of this test alone, to be ended; the session's says whether it is installed."""
-    server = Postgres()
-    yield server
-    server.stop()
 
 
 def ready(system: System, seconds: float) -> Any:
