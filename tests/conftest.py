@@ -37,10 +37,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits for real processes may fail once on a machine that others share; the summary names it (RERUN)."""
+    """What waits for real processes may fail on a machine that others share; the summary names it (RERUN)."""
     for item in items:
         if "unit" not in item.path.parts:
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=2))
 
 
 def missing(reason: str) -> NoReturn:

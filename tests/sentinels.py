@@ -73,7 +73,7 @@ class SentinelRedis:
         self.sentinels = [self._sentinel(folder, password) for _ in range(3)]
         addresses = ",".join(f"127.0.0.1:{port}" for port, _ in self.sentinels)
         self.url = f"redis+sentinel://{f':{password}@' if password else ''}{addresses}/{SERVICE}/0"
-        until(self._is_watched, 30, "the sentinels know each other and the replica")
+        self.settle()
 
     @property
     def process(self) -> Process:
@@ -113,6 +113,14 @@ class SentinelRedis:
             return False
         return True
 
+    def settle(self) -> None:
+        """Waits until the sentinels agree on a master that is well, and on its replica.
+
+        On a machine that stops for a second (DOWN_AFTER) they call the master dead for a moment, and a client hears
+        of none; so they do for a moment after a fail-over.
+        """
+        until(self._is_well, 60, "the sentinels know each other, a master that is well, and its replica")
+
     def flush(self) -> None:
         """FLUSHALL."""
         with connect(self.url) as link:
@@ -137,14 +145,17 @@ class SentinelRedis:
             answer: list[str] = link.execute_command("SENTINEL", question, SERVICE)
             return answer
 
-    def _is_watched(self) -> bool:
+    def _is_well(self) -> bool:
         try:
+            masters = set()
             for port, _ in self.sentinels:
                 with redis.Redis(port=port, decode_responses=True) as link:
                     state = link.sentinel_master(SERVICE)
-                    if state["num-other-sentinels"] < 2 or state["num-slaves"] < 1:
+                    if state["num-other-sentinels"] < 2 or state["num-slaves"] < 1 or state["flags"] != "master":
                         return False
-            return self._nodes[1].info().get("master_link_status") == "up"
+                    masters.add(state["port"])
+            replicas = [node for node in self._nodes if node.port not in masters]
+            return len(replicas) == 1 and replicas[0].info().get("master_link_status") == "up"
         except redis.RedisError:
             return False
 
