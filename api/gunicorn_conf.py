@@ -7,6 +7,7 @@ from gunicorn.glogging import Logger
 
 from api.context import EXTENSION
 from shared import telemetry
+from shared.affinity import Affinity
 
 
 class PlainLogger(Logger):  # type: ignore[misc]
@@ -39,4 +40,6 @@ def post_worker_init(worker: Any) -> None:
     """What is of each process: its threads, and the end of its event streams, which would hold up its own."""
     services = worker.wsgi.extensions[EXTENSION]
     telemetry.start(services.settings, "api")
+    if services.settings.one_cpu:
+        Affinity().start()
     services.streams.is_stopping = lambda: not worker.alive

@@ -49,6 +49,8 @@ class Settings:
     web_concurrency: int
     worker_processes: int
     worker_threads: int
+    #: whether a process of the API or of a worker keeps its threads on one CPU at a time
+    one_cpu: bool
     #: accepted as the first organisation's admin key
     bootstrap_key: str | None
     #: what secrets are sealed with (shared/vault.py), newest first; none: a key file in `home`
@@ -127,6 +129,7 @@ class Settings:
             web_concurrency=env.integer("WEB_CONCURRENCY", 2, 1, 64),
             worker_processes=env.integer("WORKER_PROCESSES", os.cpu_count() or 1, 1, 256),
             worker_threads=env.integer("WORKER_THREADS", 32, 1, 512),
+            one_cpu=env.choice("CRAWLYARD_CPU_AFFINITY", "ONE", ("ONE", "ANY")) == "ONE",
             bootstrap_key=env.key("CRAWLYARD_BOOTSTRAP_KEY"),
             secret_keys=env.keys("CRAWLYARD_SECRET_KEY"),
             allow_private=env.targets("CRAWLYARD_ALLOW_PRIVATE"),

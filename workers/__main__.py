@@ -11,6 +11,7 @@ import click
 from redis import Redis
 
 from shared import telemetry
+from shared.affinity import Affinity
 from shared.backstop import Backstop, leave
 from shared.errors import CrawlyardError, QueueUnavailable, SettingsError
 from shared.logs import configure
@@ -79,6 +80,9 @@ def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
     executions = Executions()
     backstop = Backstop((settings.grace, executions.halt_all), (settings.grace + GONE, leave))
     backstop.start()
+    affinity = Affinity()
+    if settings.one_cpu:
+        affinity.start()
     worker = _made(
         redis,
         threads=settings.worker_threads,
@@ -96,6 +100,7 @@ def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
         worker.work(burst=burst)
     finally:
         ctx.close(worker.time_left())
+        affinity.stop()
         telemetry.stop()
     return 0
 

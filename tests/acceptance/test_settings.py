@@ -1,5 +1,6 @@
 """Settings that only a running system can show: each changes what its processes do."""
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -91,3 +92,19 @@ def test_a_second_sigterm_ends_the_grace(system: System, site: Site) -> None:
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(20) == 0
     assert [(task["status"], task["retry_count"]) for task in system.tasks(job)] == [("pending", 0)]
+
+
+@pytest.mark.parametrize(("said", "cpus"), [("one", 1), ("any", len(os.sched_getaffinity(0)))])
+def test_a_process_keeps_to_one_cpu_unless_it_is_told_not_to(system: System, said: str, cpus: int) -> None:
+    system.env["CRAWLYARD_CPU_AFFINITY"] = said
+    system.start()
+    # one gunicorn master, which forks the process that answers
+    (answering,) = Path(f"/proc/{system.web.pid}/task/{system.web.pid}/children").read_text().split()
+    for pid in (system.workers[0].pid, int(answering)):
+        until(lambda pid=pid: masks(pid) == [cpus], 30, f"all threads may use {cpus} CPUs")  # type: ignore[misc]
+
+
+def masks(pid: int) -> list[int]:
+    """To how many CPUs the threads of a process may go; one number where all have the same."""
+    threads = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
+    return sorted({len(os.sched_getaffinity(thread)) for thread in threads}) if len(threads) > 5 else []

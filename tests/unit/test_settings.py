@@ -13,6 +13,7 @@ WRONG = {
     "WEB_CONCURRENCY": ["0", "65", "two"],
     "WORKER_PROCESSES": ["0", "257", "x"],
     "WORKER_THREADS": ["0", "513", "x"],
+    "CRAWLYARD_CPU_AFFINITY": ["0", "two"],
     "GRACE": ["-1", "3601", "nan", "soon"],
     "LOG_LEVEL": ["LOUD"],
     "CRAWLYARD_BIND": ["not a host", "http://x"],
