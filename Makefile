@@ -25,9 +25,10 @@ demo: $(READY) ## crawl a small site served on this machine, no internet needed
 up: $(READY) ## run the whole system here until Ctrl-C
 	@$(BIN)/crawlyard up
 
-# Most tests wait for processes: three at a time on two cores. JOBS=0 runs them in this process.
+# Most tests wait for processes: three at a time on two cores. JOBS=0 runs them in this process. The files in order: the
+# long ones of tests/acceptance must not be begun last.
 test: $(DEV) ## run the tests: make test ARGS="-k settings"
-	@$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile -m "not alone" $(ARGS) || [ $$? = 5 ]
+	@$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile --no-loadscope-reorder -m "not alone" $(ARGS) || [ $$? = 5 ]
 	@$(BIN)/python -m pytest -m alone $(ARGS) || [ $$? = 5 ]
 
 lint: $(DEV) ## check style, format, types and what bandit finds

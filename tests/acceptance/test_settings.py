@@ -107,4 +107,7 @@ def test_a_process_keeps_to_one_cpu_unless_it_is_told_not_to(system: System, sai
 def masks(pid: int) -> list[int]:
     """To how many CPUs the threads of a process may go; one number where all have the same."""
     threads = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
-    return sorted({len(os.sched_getaffinity(thread)) for thread in threads}) if len(threads) > 5 else []
+    try:
+        return sorted({len(os.sched_getaffinity(thread)) for thread in threads}) if len(threads) > 5 else []
+    except ProcessLookupError:
+        return []  # one has ended meanwhile

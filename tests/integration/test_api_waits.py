@@ -33,7 +33,7 @@ def make_app():
     while not os.path.exists({go!r}):
         time.sleep(0.02)
     app = Flask("slow")
-    settings = SimpleNamespace(sentry_dsn=None, otlp_endpoint=None)
+    settings = SimpleNamespace(sentry_dsn=None, otlp_endpoint=None, one_cpu=True)
     app.extensions["crawlyard"] = SimpleNamespace(settings=settings, streams=SimpleNamespace())
     app.add_url_rule("/", view_func=lambda: "here")
     return app
