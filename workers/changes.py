@@ -111,10 +111,11 @@ def text_hash(text: bytes) -> bytes:
 
 def tidy(text: bytes) -> bytes:
     """The visible text as it is kept: lines without white space around them, none empty, at most MAX_TEXT."""
-    # most lines are tidy already: a look at each is cheaper than its split and join
-    lines = [line.strip() for line in text[: 2 * MAX_TEXT].translate(_AS_SPACE).split(b"\n")]
-    tidied = [(b" ".join(line.split()) if b"  " in line else line)[: 8 * _MAX_LINE] for line in lines if line]
-    kept = b"\n".join(tidied)[:MAX_TEXT]
+    lines = list(filter(None, map(bytes.strip, text[: 2 * MAX_TEXT].translate(_AS_SPACE).split(b"\n"))))
+    kept = b"\n".join(lines)
+    if b"  " in kept or max(map(len, lines), default=0) > 8 * _MAX_LINE:  # most pages are tidy already
+        kept = b"\n".join([b" ".join(line.split())[: 8 * _MAX_LINE] for line in lines])
+    kept = kept[:MAX_TEXT]
     return kept.decode("utf-8", "ignore").encode()
 
 

@@ -1,4 +1,4 @@
-"""Our worker, fifty threads, on jobs of the default queue."""
+"""Our worker, fifty threads, on one CPU as `python -m workers` keeps them, on jobs of the default queue."""
 
 import os
 import sys
@@ -7,6 +7,7 @@ import meter
 from redis import Redis
 from rq import Queue
 
+from shared.affinity import Affinity
 from shared.queue import DEFAULT_QUEUE, connect
 from shared.rqtypes import CrawlQueue
 from workers.worker import ConcurrentWorker
@@ -24,4 +25,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "enqueue":
         enqueue(redis)
     else:
+        Affinity().start()
         ConcurrentWorker(redis, threads=50, queues=(DEFAULT_QUEUE,)).work()
