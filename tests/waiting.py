@@ -7,8 +7,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T], seconds: float = 10.0, what: str = "") -> T:
-    """The first truthy answer of `look`. Raises AssertionError when there is none in time."""
+def until(look: Callable[[], T], seconds: float = 10.0, what: str = "", every: float = 0.01) -> T:
+    """The first truthy answer of `look`, `every` so many seconds. Raises AssertionError when there is none in time."""
     deadline = time.monotonic() + seconds
     while True:
         found = look()
@@ -16,7 +16,7 @@ def until(look: Callable[[], T], seconds: float = 10.0, what: str = "") -> T:
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what or look}")
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 def is_alive(pid: int) -> bool:

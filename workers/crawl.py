@@ -112,9 +112,12 @@ def _judge(ctx: Runtime, work: Work, asked: Asked, turn: Turn) -> Outcome:
         )
     if _went_elsewhere(work, response):
         return _redirected(ctx, work, response, fetched)
-    finish = (
-        _completed(ctx, work, response, fetched, turn) if asked.validators is None else _unmodified(ctx, work, asked)
-    )
+    with ctx.reading:
+        finish = (
+            _completed(ctx, work, response, fetched, turn)
+            if asked.validators is None
+            else _unmodified(ctx, work, asked)
+        )
     return warming.first_request(finish, now_us(), random.random())
 
 
@@ -178,13 +181,17 @@ def _redirects(response: Response) -> tuple[Redirect, ...]:
 
 
 def _completed(ctx: Runtime, work: Work, response: Response, fetched: Fetched, turn: Turn) -> Finish:
+    def fetch_aside(url: str) -> Response:
+        with ctx.reading.aside():
+            return fetch(ctx, work, url, turn)
+
     page = _parsed(response)
     if page is not None and work.job.options.mode is JobMode.CRAWL:
         same = twin(
             response,
             page,
             lambda url: _is_allowed(ctx, work, url),
-            lambda url: fetch(ctx, work, url, turn),
+            fetch_aside,
         )
         if same is not None:
             # what was measured counts with that page's own row

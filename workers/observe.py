@@ -39,7 +39,7 @@ class Seen(NamedTuple):
 
 
 def completed(ctx: Runtime, work: Work, response: Response, page: ParsedPage | None) -> Seen:
-    """A page that was fetched."""
+    """A page that was fetched; to be called while it is read (`workers.reading`)."""
     rules = change_settings.rules(work.watch.settings)
     text, note = extract.visible(page, rules.settings) if page else (_plain(response), None)
     look = Look(_facts(response.status_code, page), text)
@@ -107,7 +107,8 @@ def _carried(ctx: Runtime, work: Work, known: Fingerprint, **news: Any) -> Sight
 def _sighting(ctx: Runtime, work: Work, look: Look, now: Fingerprint, note: str | None, rules: Rules) -> Seen:
     known, difference = Fingerprint.parse(work.watch.fingerprint), None
     if known is not None:
-        base = _base(ctx, work)
+        with ctx.reading.aside():
+            base = _base(ctx, work)
         if base is None:
             return Seen(None, None)
         same_rules = known.version == now.version

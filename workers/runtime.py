@@ -18,6 +18,7 @@ from workers.egress import EgressPolicy
 from workers.fetch import Fetcher
 from workers.large import Places
 from workers.politeness import Limits, Politeness
+from workers.reading import Reading
 from workers.robots_cache import RobotsCache
 from workers.robots_store import RobotsStore
 from workers.traps import Traps
@@ -72,6 +73,7 @@ class Runtime:
     seen: SeenUrls = field(default_factory=SeenUrls)
     traps: Traps = field(default_factory=Traps)
     large: Places = field(default_factory=Places)
+    reading: Reading = field(default_factory=Reading)
 
     def close(self, seconds: float = 5.0) -> None:
         """Commits what is left and closes everything; waits no longer than that for what hangs."""

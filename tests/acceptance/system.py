@@ -123,9 +123,10 @@ class System:
     def job(self, job_id: str) -> Any:
         return self.get(f"/v1/jobs/{job_id}")
 
-    def ended(self, job_id: str, seconds: float = 60) -> Any:
-        """The job, when it has ended."""
-        until(lambda: self.job(job_id)["status"] not in ("created", "running"), seconds, f"job {job_id} has not ended")
+    def ended(self, job_id: str, seconds: float = 60, every: float = 0.01) -> Any:
+        """The job, when it has ended; looked for `every` so many seconds."""
+        said = f"job {job_id} has not ended"
+        until(lambda: self.job(job_id)["status"] not in ("created", "running"), seconds, said, every)
         return self.job(job_id)
 
     def finished(self, queue_job: str, seconds: float = 30) -> Any:

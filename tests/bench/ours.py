@@ -16,6 +16,8 @@ from tests.postgres import find_binaries
 
 #: seconds that a crawl may take
 _PATIENCE = 900
+#: seconds between two looks whether it has ended: a look takes CPU time, and its end is on record to the microsecond
+_LOOK = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Rig:
     def crawl(self, host: str, **options: Any) -> Crawled:
         """Crawls a site by its links."""
         before = self._usages()
-        job = self.system.ended(self.system.crawl(f"http://{host}/", use_sitemap=False, **options), _PATIENCE)
+        submitted = self.system.crawl(f"http://{host}/", use_sitemap=False, **options)
+        job = self.system.ended(submitted, _PATIENCE, _LOOK)
         worker, others, database = (now.since(then) for now, then in zip(self._usages(), before, strict=True))
         began, ended = (datetime.fromisoformat(job[key]) for key in ("started_at", "completed_at"))
         pages = job["progress"]["completed_tasks"]
