@@ -17,8 +17,8 @@ from shared.store import Store, step
 from shared.urls import url_key
 from tests.crawls import LEASE, ORIGIN, Crawl
 
-#: new links on each page, until the job has as many as wanted
-_FANOUT = 3
+#: pages known but not yet crawled, until all are: so each page finds a new one, in a small job as in a large one
+_AHEAD = 200
 _ANSWER = packed_answer({"server": "nginx", "date": "Sun, 22 Nov 2026 17:00:00 GMT", "etag": '"683eae07-473a"'}, None)
 _TARGETS = packed("q", range(2**60, 2**60 + 55))
 _TEXT = b"What the page says, line by line.\n" * 8
@@ -46,7 +46,7 @@ class Frontier:
         self._crawl = Crawl(store, JobOptions(max_pages=pages, concurrency=min(4 * group, 100)), ORIGIN)
         self._store, self._pages, self._group = store, pages, group
         self._queue = deque(d.task_id for d in self._crawl.discover("/p1"))
-        self._found = 1
+        self._found, self._ended = 1, 0
 
     def stretch(self, pages: int) -> Stretch:
         """Works so many pages off, or what is left."""
@@ -88,9 +88,8 @@ class Frontier:
         )
 
     def _links(self) -> Iterator[NewLink]:
-        for _ in range(_FANOUT):
-            if self._found >= self._pages:
-                return
+        self._ended += 1
+        while self._found < min(self._pages, self._ended + _AHEAD):
             self._found += 1
             path = f"/p{self._found}"
             yield NewLink(url_key(ORIGIN + path), ORIGIN, path)

@@ -7,9 +7,11 @@ import argparse
 import resource
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
+from statistics import median
 
 from redis import Redis
 from sqlalchemy import text
@@ -22,28 +24,37 @@ from tests.bench.servers import KeptServer
 from tests.postgres import find_binaries
 
 _STRETCH = 1_000
-#: stretches around a size whose cheapest stands for it: the machine does other things, too
+#: stretches around a size, each beside one of a small crawl in the same second: the machine's speed comes and goes
 _LOOKS = 5
 
 
-def frontier_rows(url: str, database: str, most: int) -> Iterator[list[object]]:
-    """The record's cost a page on the way to `most` pages."""
+def small(url: str) -> float:
+    """What a page costs in a crawl of 1,000 in a new database (CPU µs)."""
     upgrade(url)
     store = open_store(url)
-    frontier, done, first = Frontier(store, most + _LOOKS * _STRETCH), 0, 0.0
+    cost = Frontier(store, _STRETCH).stretch(_STRETCH).cpu_us
+    store.close()
+    return cost
+
+
+def frontier_rows(url: str, beside: Callable[[], str], database: str, most: int) -> Iterator[list[object]]:
+    """The record's cost a page on the way to `most` pages; `beside` makes a new database and names it."""
+    upgrade(url)
+    store = open_store(url)
+    frontier, done = Frontier(store, most + _LOOKS * _STRETCH), 0
     for size in (n for n in (1_000, 10_000, 100_000, 1_000_000) if n <= most):
         while done < size - _STRETCH:
             done += frontier.stretch(_STRETCH).pages
-        looks = [frontier.stretch(_STRETCH) for _ in range(_LOOKS)]
-        done += sum(look.pages for look in looks)
-        best = min(look.cpu_us for look in looks)
-        first = first or best
+        looks = [(frontier.stretch(_STRETCH), small(beside())) for _ in range(_LOOKS)]
+        done += sum(look.pages for look, _ in looks)
+        cost = median(look.cpu_us for look, _ in looks)
+        share = median(look.cpu_us / least for look, least in looks)
         with store.read() as conn:
             sqlite = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
             query = sqlite if store.is_sqlite else "SELECT pg_database_size(current_database())"
             size_mb = conn.execute(text(query)).scalar_one() / 1e6
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        yield [f"record alone, {database}", size, best, best / first, memory, "", size_mb]
+        yield [f"record alone, {database}", size, cost, share, memory, "", size_mb]
     store.close()
 
 
@@ -63,6 +74,13 @@ def crawl_rows(cache: Path, most: int) -> Iterator[list[object]]:
         yield ["crawl, sqlite", size, cost, cost / first, crawled.worker.memory_mb, used / 1e6, database]
 
 
+def _sqlite_rows(most: int) -> Iterator[list[object]]:
+    with tempfile.TemporaryDirectory() as folder:
+        numbers = count()
+        url = f"sqlite:///{folder}/"
+        yield from frontier_rows(f"{url}large.db", lambda: f"{url}small-{next(numbers)}.db", "sqlite", most)
+
+
 def _postgres_rows(cache: Path, most: int) -> Iterator[list[object]]:
     binaries = find_binaries()
     if binaries is None:
@@ -71,10 +89,17 @@ def _postgres_rows(cache: Path, most: int) -> Iterator[list[object]]:
     try:
         server.drop("scale")
         server.create("scale")
-        yield from frontier_rows(server.url("scale"), "postgres", most)
+        yield from frontier_rows(server.url("scale"), lambda: _anew(server), "postgres", most)
     finally:
         server.drop("scale")
+        server.drop("small")
         server.stop()
+
+
+def _anew(server: KeptServer) -> str:
+    server.drop("small")
+    server.create("small")
+    return server.url("small")
 
 
 def main() -> int:
@@ -82,15 +107,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.scale")
     parser.add_argument("--crawl", type=int, default=10_000, help="largest crawl with HTTP")
     parser.add_argument("--record", type=int, default=100_000, help="largest one without; 1000000 takes some minutes")
+    parser.add_argument("--database", choices=["sqlite", "postgres", "both"], default="both", help="of those without")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "crawlyard-bench")
     given = parser.parse_args()
     given.cache.mkdir(parents=True, exist_ok=True)
     given.cache.chmod(0o755)
-    with tempfile.TemporaryDirectory() as folder:
-        rows = list(frontier_rows(f"sqlite:///{folder}/scale.db", "sqlite", given.record))
-    rows += _postgres_rows(given.cache, given.record)
+    rows: list[list[object]] = []
+    if given.database != "postgres":
+        rows += _sqlite_rows(given.record)
+    if given.database != "sqlite":
+        rows += _postgres_rows(given.cache, given.record)
     rows += crawl_rows(given.cache, given.crawl)
-    head = ["what", "pages", "CPU µs a page", "times the first", "process MB", "Redis MB", "database MB"]
+    head = ["what", "pages", "CPU µs a page", "times 1,000 pages", "process MB", "Redis MB", "database MB"]
     gauge.table("Small and large crawls", head, rows)
     return 0
 
