@@ -1,6 +1,7 @@
 """One page of a process is read at a time."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -18,18 +19,21 @@ class Reading:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._since = threading.Lock(), 0.0
         self._mine = threading.local()
 
     def __enter__(self) -> None:
-        lock = self._lock
-        if not lock.acquire(timeout=_LONG):
-            self._lock = lock = threading.Lock()
-            lock.acquire()
+        while not (lock := self._lock).acquire(timeout=_LONG):
+            # by its holder, not by the length of the queue
+            if lock is self._lock and time.monotonic() - self._since > _LONG:
+                self._lock = threading.Lock()
+        self._since = time.monotonic()
         self._mine.lock = lock
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._mine.lock.release()
+        lock, self._mine.lock = self._mine.lock, None
+        if lock is not None:  # it is where its holder was interrupted as it came back from `aside`
+            lock.release()
 
     @contextmanager
     def aside(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ from threading import Event
 
 import pytest
 
+from workers import reading as reading_module
 from workers.reading import Reading
 
 
@@ -57,3 +58,35 @@ def test_what_an_interrupted_thread_leaves_held_is_given_up() -> None:
     for _ in range(2):
         with reading:
             pass
+
+
+def test_a_long_queue_of_short_readers_is_no_reason_to_give_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading_module, "_LONG", 0.02)
+    reading, at_once, most = Reading(), 0, 0
+
+    def read() -> None:
+        nonlocal at_once, most
+        with reading:
+            at_once += 1
+            most = max(most, at_once)
+            Event().wait(0.004)
+            at_once -= 1
+
+    with ThreadPoolExecutor(20) as threads:
+        for done in [threads.submit(read) for _ in range(40)]:
+            done.result(10)
+    assert most <= 2  # a machine that stalls may make one of them long
+
+
+def test_one_who_was_interrupted_on_the_way_back_gives_nothing_away() -> None:
+    reading = Reading()
+
+    def interrupted() -> None:
+        with reading:
+            reading.__exit__(None, None, None)  # as `aside` does
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with reading:
+        pass
