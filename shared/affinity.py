@@ -1,9 +1,9 @@
 """Keeps the threads of a process on one CPU at a time, and on one that others leave to it.
 
 One thread of a process runs Python code at a moment (the GIL). Where they are spread over CPUs each system call of one
-lets another begin elsewhere, and both wait: on one CPU they change places seven times less, a page costs a third less,
-a request to the API half (docs/decisions.md, "Switches of threads"). The kernel cannot know that, and what has chosen a
-CPU it does not move: so we look whether another one has become better. Linux only; elsewhere nothing happens.
+lets another begin elsewhere, and both wait: on one CPU they change places seven times less, and a page costs a third
+less (docs/decisions.md, "Switches of threads"). The kernel cannot know that, and what has chosen a CPU it does not
+move: so we look whether another one has become better. Linux only; elsewhere nothing happens.
 """
 
 import logging
