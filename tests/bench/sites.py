@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import random
+import selectors
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from shared.ports import free_port
@@ -22,6 +24,8 @@ http {{ access_log off; keepalive_requests 1000000; types {{ text/html html; }}
   client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;
   server {{ listen 127.0.0.1:{port}{tls}; root site; {certificate} }} }}
 """
+#: pages that the slow server makes before it listens: more than are asked of it in a run
+_MADE = 16_000
 _CERTIFICATE = "ssl_certificate cert.pem; ssl_certificate_key key.pem; ssl_session_tickets off;"
 
 
@@ -115,28 +119,37 @@ class _Slow(asyncio.Protocol):
     def _answer(self, path: str) -> None:
         assert isinstance(self._transport, asyncio.Transport)
         if path not in self._made:
-            self._made[path] = self._page(path)
+            number = path.removeprefix("/p").removesuffix(".html")
+            self._made[path] = _page(int(number) if number.isdigit() else None, self._pages)
         self._transport.write(self._made[path])
 
-    def _page(self, path: str) -> bytes:
-        number = path.removeprefix("/p").removesuffix(".html") if path != "/" else "0"
-        found = number.isdigit() and int(number) < self._pages
-        content = body(int(number), self._pages) if found else b"Not found"
-        status = "200 OK" if found else "404 Not Found"
-        return (
-            f"HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
-        )
+
+def _page(n: int | None, pages: int) -> bytes:
+    """The answer for page n."""
+    found = n is not None and n < pages
+    content = body(n, pages) if n is not None and found else b"Not found"
+    status = "200 OK" if found else "404 Not Found"
+    return f"HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+def _loop() -> asyncio.SelectorEventLoop:
+    """One whose timers are exact: epoll's are rounded up to milliseconds."""
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
 
 async def _serve(pages: int, seconds: float, hosts: int) -> None:
-    loop, made = asyncio.get_running_loop(), {}
+    # before anything is measured: its time is that of the processes beside it
+    made = {f"/p{n}.html": _page(n, pages) for n in range(min(pages, _MADE))}
+    made["/"] = made["/p0.html"]
+    loop = asyncio.get_running_loop()
     ports: list[int] = []
     for nth in range(1, hosts + 1):
-        server = await loop.create_server(lambda nth=nth: _Slow(pages, nth * seconds, made), "127.0.0.1", backlog=512)
+        server = await loop.create_server(partial(_Slow, pages, nth * seconds, made), "127.0.0.1", backlog=512)
         ports.append(server.sockets[0].getsockname()[1])
     print(*ports, flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])))
+    with asyncio.Runner(loop_factory=_loop) as runner:
+        runner.run(_serve(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])))
