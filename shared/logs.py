@@ -43,8 +43,6 @@ def configure(level: str, process: str, form: str = "TEXT") -> None:
     root.setLevel(level)
     for noisy in ("rq", "rq.worker", "rq.queue", "rq_scheduler", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # it logs a traceback for each malformed header that a hostile server sends
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class TextLines(logging.Formatter):

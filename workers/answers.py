@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from shared.urls import MAX_URL
 from workers.errors import BodyTooLarge
 from workers.large import LARGE
+from workers.messages import Message
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 65_536
@@ -27,28 +28,27 @@ class Answer(NamedTuple):
     received: int
 
 
-def read(raw: Any, limit: int, follow: bool, cut: bool, large: Callable[[], None] | None = None) -> Answer:
-    """What urllib3's `raw` answer holds, `limit` bytes of body at most: `cut` there, or BodyTooLarge.
+def read(message: Message, limit: int, follow: bool, cut: bool, large: Callable[[], None] | None = None) -> Answer:
+    """A message with its body, `limit` bytes of it at most: `cut` there, or BodyTooLarge.
 
     Where redirects are to be followed (`follow`) a long body of one is not read. `large` is told, again and again,
     once a body is that.
     """
-    headers = {k.lower(): v[:_MAX_VALUE] for k, v in raw.headers.items()}
-    if (raw.length_remaining or 0) > limit and not cut:
+    headers = {name: value[:_MAX_VALUE] for name, value in message.headers.items()}
+    if (message.length or 0) > limit and not cut:
         raise BodyTooLarge(f"The body is larger than {limit} bytes")
-    redirect = follow and raw.status in REDIRECTS and "location" in headers
-    if redirect and (raw.length_remaining is None or raw.length_remaining > _CHUNK):
-        return Answer(raw.status, headers, b"", 0)  # Not worth reading to save a connection.
+    redirect = follow and message.status in REDIRECTS and "location" in headers
+    if redirect and (message.length is None or message.length > _CHUNK):
+        return Answer(message.status, headers, b"", 0)  # Not worth reading to save a connection.
     keep = not headers.get("content-type", "").lower().startswith(_UNREAD)
-    body, received = _body(raw, limit, keep, cut, large)
-    return Answer(raw.status, headers, body, received)
+    body, received = _body(message, limit, keep, cut, large)
+    return Answer(message.status, headers, body, received)
 
 
-def _body(raw: Any, limit: int, keep: bool, cut: bool, large: Callable[[], None] | None) -> tuple[bytes, int]:
+def _body(message: Message, limit: int, keep: bool, cut: bool, large: Callable[[], None] | None) -> tuple[bytes, int]:
     kept, received = BytesIO(), 0  # a list of chunks would be held twice while it is joined
     # what is to be cut is not waited for
-    size = min(_CHUNK, limit) if cut else _CHUNK
-    for chunk in raw.stream(size, decode_content=False):
+    for chunk in message.chunks(min(_CHUNK, limit) if cut else _CHUNK):
         received += len(chunk)
         if received > limit and not cut:
             raise BodyTooLarge(f"The body is larger than {limit} bytes")
@@ -59,10 +59,3 @@ def _body(raw: Any, limit: int, keep: bool, cut: bool, large: Callable[[], None]
         if large is not None and keep and received > LARGE:
             large()
     return kept.getvalue(), received
-
-
-def release(raw: Any) -> None:
-    """Back into the pool if the body was read to its end, closed otherwise."""
-    if not getattr(raw._fp, "isclosed", lambda: True)():
-        raw.close()
-    raw.release_conn()

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from shared.addresses import AddressPolicy
 from workers.errors import ConnectionReset, ConnectRefused, ConnectTimeout, DnsNotFound, DnsTemporary, ForbiddenAddress
@@ -10,6 +11,7 @@ from workers.errors import ConnectionReset, ConnectRefused, ConnectTimeout, DnsN
 _NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 #: more addresses of one host than this are not tried
 _CANDIDATES = 6
+Socket = TypeVar("Socket", bound=socket.socket)
 
 
 class EgressPolicy(AddressPolicy):
@@ -34,13 +36,13 @@ def resolve(host: str, port: int) -> list[tuple[int, str]]:
 
 
 def connect(
-    make: type[socket.socket],
+    make: type[Socket],
     host: str,
     port: int,
     policy: EgressPolicy,
     timeout: float,
     resolved: Callable[[], None] = lambda: None,
-) -> socket.socket:
+) -> Socket:
     """A socket of class `make` to the first address of `host` that answers, within `timeout` seconds in all.
 
     The name is looked up once (`resolved` is told) and the very address that was checked is connected to. Raises
@@ -72,7 +74,7 @@ def _allowed(host: str, port: int, policy: EgressPolicy) -> Iterator[tuple[int, 
         raise refusal
 
 
-def _open(make: type[socket.socket], family: int, address: tuple[str, int], timeout: float) -> socket.socket:
+def _open(make: type[Socket], family: int, address: tuple[str, int], timeout: float) -> Socket:
     sock = make(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -4,6 +4,7 @@
 """
 
 import http.client
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,14 +13,12 @@ from ssl import SSLContext
 from typing import NamedTuple
 from urllib.parse import quote
 
-from requests import PreparedRequest, RequestException
-from urllib3.exceptions import HTTPError
-
 from shared.answers import Phases
 from shared.errors import InvalidUrl
 from shared.settings import FetchLimits
-from shared.urls import canonicalise
-from workers.answers import REDIRECTS, Answer, read, release
+from shared.urls import canonicalise, split
+from workers import messages
+from workers.answers import REDIRECTS, Answer, read
 from workers.causes import translated
 from workers.decode import ACCEPT_ENCODING, decode
 from workers.egress import EgressPolicy
@@ -31,10 +30,10 @@ from workers.errors import (
     TooManyRedirects,
     TurnLost,
 )
-from workers.flight import SLICE, Flight
+from workers.flight import Flight
 from workers.gates import Gate
 from workers.large import LARGE
-from workers.sockets import LeanAdapter
+from workers.sockets import Connections, GuardedSocket, send
 
 _ASCII = "".join(map(chr, range(128)))
 #: never sent to another address than the one they were given for
@@ -123,7 +122,7 @@ class Fetcher:
         self._headers = {"user-agent": user_agent, "accept": "*/*", "accept-encoding": ACCEPT_ENCODING}
         if not keep_alive:
             self._headers["connection"] = "close"
-        self._adapter = LeanAdapter(pool, tls)
+        self._connections = Connections(pool if keep_alive else 0, tls)
 
     def get(
         self,
@@ -189,7 +188,7 @@ class Fetcher:
 
     def close(self) -> None:
         """Closes idle connections."""
-        self._adapter.close()
+        self._connections.close()
 
     @staticmethod
     def _target(url: str, base: str | None) -> str:
@@ -212,7 +211,7 @@ class Fetcher:
         while True:
             flight.enter(url)
             try:
-                return self._exchange(self._request(url, call, redirected), call)
+                return self._exchange(url, self._headers_to(url, call, redirected), call)
             except TurnLost:
                 pass  # nothing was sent
             except ConnectionReset:
@@ -221,32 +220,39 @@ class Fetcher:
                     raise
                 again = True
 
-    def _request(self, url: str, call: _Call, redirected: bool) -> PreparedRequest:
-        # Built by hand: prepare() would parse and encode what is canonical already.
-        request = PreparedRequest()
-        request.method, request.url, request.body = call.method, url, call.content
+    def _headers_to(self, url: str, call: _Call, redirected: bool) -> dict[str, str]:
         extra = {k.lower(): v for k, v in (call.headers or {}).items()}
         if redirected:
             extra = {k: v for k, v in extra.items() if k not in _PRIVATE_HEADERS}
         if call.guide is not None:
             extra |= call.guide(url)
-        if call.content is not None:
-            extra["Content-Length"] = str(len(call.content))  # as requests spells it, or it would send chunks
-        request.headers = {**self._headers, **extra}  # type: ignore[assignment]
-        return request
+        if call.content is not None or call.method == "POST":
+            extra["content-length"] = str(len(call.content or b""))
+        return {**self._headers, **extra}
 
-    def _exchange(self, request: PreparedRequest, call: _Call) -> Answer:
+    def _exchange(self, url: str, headers: Mapping[str, str], call: _Call) -> Answer:
         call.flight.depart()
-        raw = None
+        origin, _ = split(url)
+        sock, is_kept = self._connections.take(origin, call.flight), False
         try:
-            # its sockets keep to the flight's deadlines
-            raw = self._adapter.send(request, stream=True, timeout=SLICE).raw
-            return read(raw, call.limits.body, call.follow, call.cut, call.is_large if call.large else None)
-        except (RequestException, HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+            message = self._asked(sock, url, headers, call)
+            answer = read(message, call.limits.body, call.follow, call.cut, call.is_large if call.large else None)
+            is_kept = message.is_kept()
+            return answer
+        except (http.client.HTTPException, OSError, ValueError) as error:
             raise translated(error) from None
         finally:
-            if raw is not None:
-                release(raw)
+            if is_kept:
+                self._connections.keep(origin, sock)
+            else:
+                sock.close()
+
+    @staticmethod
+    def _asked(sock: GuardedSocket, url: str, headers: Mapping[str, str], call: _Call) -> messages.Message:
+        send(sock, call.flight, messages.head(call.method, url, headers) + (call.content or b""))
+        message = messages.read(sock, call.method)
+        call.flight.room = sys.maxsize  # from here on the body may be of any size
+        return message
 
 
 def _response(url: str, answer: Answer, call: _Call, hops: tuple[Hop, ...]) -> Response:

@@ -2,11 +2,10 @@
 
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeVar
 
 from shared.settings import FetchLimits
 from workers.egress import EgressPolicy
@@ -21,12 +20,8 @@ SLICE = 1.0
 #: seconds without a request after which a server may have closed a connection
 _IDLE = 0.1
 
-_local = threading.local()
-
-
-def current() -> "Flight":
-    """The one that this thread started last."""
-    return cast(Flight, _local.flight)
+#: bytes, or how many there were
+Received = TypeVar("Received", int, bytes)
 
 
 class Flight:
@@ -78,7 +73,6 @@ class Flight:
         self.reused = True
         self.room = MAX_HEADERS
         self.timeout = min(self.limits.first_byte, self.remaining())
-        _local.flight = self
 
     @contextmanager
     def leaving(self) -> Iterator[None]:
@@ -118,15 +112,15 @@ class Flight:
             raise TotalTimeout(f"The response took longer than {self.limits.total:g} s")
         return left
 
-    def receive(self, sock: socket.socket, read: Callable[..., int], *args: Any) -> int:
-        """One bounded `recv_into`. Raises the FetchError that says what went wrong."""
+    def receive(self, sock: socket.socket, read: Callable[..., Received], *args: Any) -> Received:
+        """One bounded `recv` or `recv_into`. Raises the FetchError that says what went wrong."""
         started = time.monotonic()
         while True:
             left = min(self.remaining(), self.timeout - (time.monotonic() - started))
             # in slices, so that a cancel is heard while the server says nothing
             sock.settimeout(max(min(left, SLICE), 0.001))
             try:
-                count = read(*args)
+                came = read(*args)
                 break
             except TimeoutError:
                 if left <= SLICE:
@@ -137,10 +131,10 @@ class Flight:
                 raise ConnectionReset(f"Connection broken: {error.strerror or error}") from None
         if not self.received:
             self.marks.answered = time.monotonic()
-        self.received += count
+        self.received += came if isinstance(came, int) else len(came)
         if self.received > self.room:
             raise BadResponse(f"The response headers are larger than {MAX_HEADERS} bytes")
-        return count
+        return came
 
     def _late(self) -> FetchError:
         if self.deadline - time.monotonic() < 0.005:
