@@ -5,7 +5,6 @@ import fcntl
 import math
 import os
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,21 +12,22 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InvalidatePoolError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from shared.errors import SettingsError, StoreUnavailable
+from shared.store.driver_errors import Transient, first_line, translated
 
 T = TypeVar("T")
 
-#: SQLite settings measured in STORE.md; busy_timeout in ms, cache_size in KiB
+#: SQLite settings measured in STORE.md; busy_timeout in ms, cache_size in KiB. A cache of more costs each commit: where
+#: a page of an index was split, SQLite looks through all that it has cached
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=NORMAL",
     "busy_timeout=20000",
     "wal_autocheckpoint=4000",
-    "cache_size=-65536",
+    "cache_size=-4096",
 )
 _RETRIES = 8
 #: seconds that a write waits for a lock or its turn, whose holder may be frozen; and after which a conflict is not
@@ -40,10 +40,6 @@ _PG_SESSION = "-c idle_in_transaction_session_timeout=10000 -c tcp_keepalives_id
 _PG_LINK = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 #: seconds after which a connection to PostgreSQL is asked whether it is still there
 _RESTED = 1.0
-#: PostgreSQL: serialization failure, deadlock, lock_timeout
-_TRANSIENT = {"40001", "40P01", "55P03"}
-#: PostgreSQL: idle_in_transaction_session_timeout
-_IDLE_TOO_LONG = "25P03"
 
 
 class Store:
@@ -58,6 +54,7 @@ class Store:
         path = engine.url.database if self._is_sqlite else None
         self._lock_path = f"{path}.writer" if path and path != ":memory:" else None
         self._lock_fd: int | None = None
+        self._kept: Connection | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -76,9 +73,9 @@ class Store:
     def read(self) -> Iterator[Connection]:
         """A connection for reads. Raises StoreUnavailable when the database is away."""
         try:
-            with _translated(self._driver_error), self._engine.connect() as connection:
+            with translated(self._driver_error), self._engine.connect() as connection:
                 yield connection
-        except _Transient as conflict:
+        except Transient as conflict:
             raise StoreUnavailable("The database is too busy") from conflict
 
     @contextlib.contextmanager
@@ -98,17 +95,30 @@ class Store:
         for attempt in range(_RETRIES):
             try:
                 return self._write_once(step)
-            except _Transient:
+            except Transient:
                 if time.monotonic() > end:
                     break
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))
         raise StoreUnavailable("The database is too busy")
 
     def _write_once(self, step: Callable[[Connection], T]) -> T:
-        with _translated(self._driver_error), self._writer(), self._engine.connect() as connection:
-            writer = connection.execution_options(writes=True)
-            with writer.begin():
-                return step(writer)
+        with translated(self._driver_error), self._writer(), self._connected() as writer, writer.begin():
+            return step(writer)
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """SQLite's one writer keeps its connection while all goes well: the pool takes as long as some statements."""
+        kept, self._kept = self._kept, None
+        writer = kept or self._engine.connect().execution_options(writes=True)
+        try:
+            yield writer
+        except BaseException:
+            writer.close()
+            raise
+        if self._is_sqlite:
+            self._kept = writer
+        else:
+            writer.close()
 
     @contextlib.contextmanager
     def _writer(self) -> Iterator[None]:
@@ -146,6 +156,9 @@ class Store:
 
     def close(self) -> None:
         """Gives all connections back."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
         self._engine.dispose()
         if self._lock_fd is not None:
             os.close(self._lock_fd)
@@ -168,50 +181,6 @@ def _take_turn(fd: int, deadline: float) -> None:
         time.sleep(0.002)
 
 
-class SchemaNotCurrent(StoreUnavailable):
-    """The database schema is not current: run `crawlyard migrate`."""
-
-
-class _Transient(Exception):
-    """A conflict between transactions that a repetition solves."""
-
-
-@contextlib.contextmanager
-def _translated(driver_error: type[Exception]) -> Iterator[None]:
-    try:
-        yield
-    except (DBAPIError, driver_error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        if getattr(cause, "sqlstate", None) in _TRANSIENT or "database is locked" in str(cause):
-            raise _Transient from error
-        if getattr(error, "connection_invalidated", False) or _is_outage(cause):
-            raise StoreUnavailable(f"The database is away: {_first_line(cause)}") from error
-        if _is_old(cause):
-            raise SchemaNotCurrent(f"The database schema is not current: {_first_line(cause)}") from error
-        raise
-    except (PoolTimeout, DisconnectionError) as error:
-        raise StoreUnavailable(f"The database is away: {_first_line(error)}") from error
-
-
-def _is_outage(error: BaseException | None) -> bool:
-    # OperationalError and its children: admin shutdown, connection timeout, too many connections, disk full
-    if {"OperationalError", "InterfaceError"} & {base.__name__ for base in type(error).__mro__}:
-        return not (isinstance(error, sqlite3.OperationalError) and "no such" in str(error))
-    state = getattr(error, "sqlstate", None) or ""
-    return state[:2] in ("08", "53", "57") or state == _IDLE_TOO_LONG
-
-
-def _is_old(error: BaseException | None) -> bool:
-    """Whether a table or a column is missing: nobody has run the migrations yet."""
-    if isinstance(error, sqlite3.OperationalError):
-        return "no such table" in str(error) or "no such column" in str(error)
-    return getattr(error, "sqlstate", None) in ("42P01", "42703")
-
-
-def _first_line(error: object) -> str:
-    return (str(error).strip().splitlines() or ["no detail"])[0][:200]
-
-
 def open_store(
     url: str,
     pool_size: int = 5,
@@ -229,7 +198,7 @@ def open_store(
     try:
         return Store(_create(url, pool_size, pool_size if spare is None else spare, patience, turn, rested), turn)
     except (ArgumentError, ImportError) as error:
-        raise SettingsError(f"DATABASE_URL is not usable: {_first_line(error)}") from error
+        raise SettingsError(f"DATABASE_URL is not usable: {first_line(error)}") from error
 
 
 def _create(url: str, pool_size: int, spare: int, patience: float | None, turn: float, rested: float) -> Engine:
@@ -294,4 +263,5 @@ def _set_pragmas(connection: PoolProxiedConnection, _record: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     """A deferred begin that upgrades to a write fails at once under load (STORE.md): take the lock first."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")

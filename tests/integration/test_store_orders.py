@@ -19,7 +19,7 @@ from shared.store import (
     order_writer,
     task_lists,
 )
-from shared.store.engine import SchemaNotCurrent
+from shared.store.driver_errors import SchemaNotCurrent
 from shared.store.task_lists import TaskFilter, Window
 from tests.sorted_tasks import FILTERS, MISS, ROW, WAYS, ended_job, expected, is_ready, read, varied
 

@@ -21,8 +21,7 @@ def _asked(store: Store, crawl: Crawl) -> list[str]:
     """The statements of a few steps, their values filled in."""
     asked: list[str] = []
     works = [crawl.admit(d.task_id) for d in crawl.discover(*numbered(8))[:4]]
-    with store.read() as conn:
-        raw = conn.connection.driver_connection
+    raw = store.write(lambda conn: conn.connection.driver_connection)
     assert raw is not None
     raw.set_trace_callback(asked.append)
     for n, work in enumerate(works):
