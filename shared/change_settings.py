@@ -109,13 +109,15 @@ def _cleaner(settings: ChangeSettings) -> Callable[[str], str]:
         (settings.ignore_numbers, _NUMBERS, ""),
     )
     builtin = [(_compiled(pattern), instead) for wanted, pattern, instead in chosen if wanted]
+    noise = _compiled("|".join(f"(?:{pattern})" for wanted, pattern, _ in chosen if wanted)) if builtin else None
     own = _compiled("|".join(f"(?:{p})" for p in settings.ignore_patterns)) if settings.ignore_patterns else None
 
     def clean(text: str) -> str:
         if own is not None:
             text = "\n".join([own.sub("", line) for line in text.split("\n")])
-        for pattern, instead in builtin:
-            text = pattern.sub(instead, text)
+        if noise is not None and noise.search(text.encode()):  # one look tells that most texts have none
+            for pattern, instead in builtin:
+                text = pattern.sub(instead, text)
         return text
 
     return clean

@@ -1,6 +1,7 @@
 """URLs: the canonical form, the key that makes one page one row, and what belongs to a crawl."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -29,6 +30,8 @@ _PLAIN_PATH = re.compile(rf"/?(?!/){_PLAIN_TAIL}").fullmatch
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})?")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://").match
+#: what may be relative to more than the folder of its page: empty, a query, `http:` without a host, white space
+_OF_PAGE = re.compile(r"(?![/.\w])|https?:(?!//)|[^\t\r\n]*+[\t\r\n]", re.I).match
 _SCHEME_OF = {"80": "http", "443": "https"}
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_][a-z0-9_-]{0,62}(?:\.[a-z0-9_][a-z0-9_-]{0,62})*").fullmatch
 _IPV4 = re.compile(r"\d+\.\d+\.\d+\.\d+").fullmatch
@@ -144,10 +147,26 @@ class Resolver:
         if first == "/" or first.isalnum():
             if len(ref) < self._room and _PLAIN_PATH(ref):
                 return (self._origin if first == "/" else self._folders[0]) + ref
-            return canonicalise(ref, self._base) if ref[:4] == "http" else _joined(ref, self._folders[0])
+            return canonicalise(ref, self._base)
         if first == ".":
             return self._relative(ref)
         return canonicalise(ref, self._base)
+
+    def resolved(self, refs: Iterable[str]) -> list[str]:
+        """`resolve` of each, the empty text for those that cannot be crawled."""
+        folder, found = self._folders[0], list[str]()
+        has_short = len(folder) <= _SHORT
+        for ref in refs:
+            url = _in_folder(ref, folder) if has_short and len(ref) <= _SHORT else None
+            found.append(self.or_empty(ref) if url is None else url)
+        return found
+
+    def or_empty(self, ref: str) -> str:
+        """`resolve`, the empty text where it raises."""
+        try:
+            return self.resolve(ref)
+        except InvalidUrl:
+            return ""
 
     def _relative(self, ref: str) -> str:
         if len(ref) > MAX_URL:  # each step up below copies the rest
@@ -157,7 +176,7 @@ class Resolver:
             up, rest = up + 1, rest[3:]
         if up and len(rest) < self._room and rest[:1] not in ("", "/", "?") and _PLAIN_PATH(rest):
             return self._folder(up) + rest
-        return _joined(ref, self._folders[0])
+        return canonicalise(ref, self._base)
 
     def _folder(self, up: int) -> str:
         folders, root = self._folders, len(self._origin)
@@ -166,10 +185,13 @@ class Resolver:
         return folders[min(up, len(folders) - 1)]
 
 
-@lru_cache(maxsize=10_000)
-def _joined(ref: str, folder: str) -> str:
-    """The pages of a site repeat its menus: the same references from the same folders."""
-    return canonicalise(ref, folder)
+@lru_cache(maxsize=20_000)
+def _in_folder(ref: str, folder: str) -> str | None:
+    """`Resolver.or_empty` on any page of a folder, None where more of the page's URL counts.
+
+    The pages of a site repeat its menus: the same references from the same folders.
+    """
+    return None if _OF_PAGE(ref) else Resolver(folder).or_empty(ref)
 
 
 def parse_domain(text: str) -> Target:

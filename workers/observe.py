@@ -19,7 +19,7 @@ from workers.changes import Fingerprint, Look
 from workers.charset import to_utf8
 from workers.errors import one_line
 from workers.fetch import Response
-from workers.parse import ParsedPage
+from workers.parse import ParsedPage, squeezed
 from workers.retry import BLOCKING
 from workers.runtime import Runtime
 
@@ -42,20 +42,21 @@ def completed(ctx: Runtime, work: Work, response: Response, page: ParsedPage | N
     """A page that was fetched; to be called while it is read (`workers.reading`)."""
     rules = change_settings.rules(work.watch.settings)
     text, note = extract.visible(page, rules.settings) if page else (_plain(response), None)
-    look = Look(_facts(response.status_code, page), text)
+    facts = _facts(response.status_code, page)
+    said = page.squeezed if page and text is page.text else squeezed(text or b"")
     now = Fingerprint(
         rules.version + ("n" if note else ""),
         changes.head_of(response.status_code, None, rules),
-        changes.raw_hash(look, response.body if page else b""),
+        changes.raw_hash(facts, said, response.body if page else b""),
         "",
     )
     known = Fingerprint.parse(work.watch.fingerprint)
-    if known is not None and replace(known, clean="") == now:
+    if known is not None and known._replace(clean="") == now:
         return Seen(None, work.watch.fingerprint)
     headings = extract.headings(page, rules.settings) if page else ()
-    look = Look(replace(look.facts, headings=headings), None if text is None else changes.tidy(text))
-    now = replace(now, clean=changes.clean_hash(look, rules))
-    if known is not None and replace(known, raw="") == replace(now, raw=""):
+    look = Look(replace(facts, headings=headings), None if text is None else changes.tidy(text))
+    now = now._replace(clean=changes.clean_hash(look, rules))
+    if known is not None and known._replace(raw="") == now._replace(raw=""):
         return Seen(None, work.watch.fingerprint)
     return _sighting(ctx, work, look, now, note, rules)
 
@@ -94,7 +95,7 @@ def _carried(ctx: Runtime, work: Work, known: Fingerprint, **news: Any) -> Sight
         return None
     return Sighting(
         base=base.fingerprint,
-        fingerprint=str(replace(known, head=changes.head_of(facts.status_code, facts.redirect, rules))),
+        fingerprint=str(known._replace(head=changes.head_of(facts.status_code, facts.redirect, rules))),
         facts=facts,
         text_hash=base.text_hash,
         text=None,

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from shared.errors import InvalidUrl
 from shared.urls import Resolver
 from workers.charset import to_utf8
 from workers.css import css
@@ -51,6 +51,8 @@ class ParsedPage:
     description: str | None = None
     #: visible, a line for each piece of text; UTF-8
     text: bytes = field(default=b"", repr=False)
+    #: the text without white space
+    squeezed: bytes = field(default=b"", repr=False)
     #: without what is invisible; None where the page must not be parsed
     tree: LexborHTMLParser | None = field(default=None, compare=False, repr=False)
 
@@ -89,19 +91,25 @@ def parse_html(body: bytes, url: str, content_type: str | None) -> ParsedPage:
 
 
 def _page(found: _Found, url: str, text: bytes, truncated: bool, tree: LexborHTMLParser | None) -> ParsedPage:
-    resolver = Resolver(_base(found.base, url))
+    resolver, said = Resolver(_base(found.base, url)), squeezed(text)
     links = () if found.robots & {"nofollow", "none"} else tuple(_resolved(found.refs, resolver))
     return ParsedPage(
         title=_tidy(found.title),
         links=links,
         canonical=next(iter(_resolved((found.canonical,), resolver)), None) if found.canonical else None,
         noindex=not found.robots.isdisjoint({"noindex", "none"}),
-        content_hash=blake2b(text.translate(None, _SPACE), digest_size=16).hexdigest(),
+        content_hash=blake2b(said, digest_size=16).hexdigest(),
         truncated=truncated,
         description=found.description,
         text=text,
+        squeezed=said,
         tree=tree,
     )
+
+
+def squeezed(text: bytes) -> bytes:
+    """A text without its white space."""
+    return text.translate(None, _SPACE)
 
 
 def _find(nodes: list[LexborNode]) -> _Found:
@@ -112,7 +120,7 @@ def _find(nodes: list[LexborNode]) -> _Found:
         if tag == "a" or tag == "area":
             href = attrs.get("href")
             if href is not None and ("rel" not in attrs or "nofollow" not in _tokens(attrs["rel"])):
-                refs[href.partition("#")[0]] = None
+                refs[href.partition("#")[0] if "#" in href else href] = None
             if len(refs) > 2 * MAX_LINKS:
                 break
         else:
@@ -173,16 +181,9 @@ def _base(ref: str | None, url: str) -> str:
 
 def _resolved(refs: Iterable[str], resolver: Resolver) -> Iterable[str]:
     """The canonical URLs of `refs`, each once; what cannot be crawled is left out."""
-    seen: dict[str, None] = {}
-    resolve = resolver.resolve
-    for ref in refs:
-        try:
-            seen[resolve(ref)] = None
-        except InvalidUrl:
-            continue
-        if len(seen) >= MAX_LINKS:
-            break
-    return seen
+    found = dict.fromkeys(resolver.resolved(refs))
+    found.pop("", None)
+    return islice(found, MAX_LINKS)
 
 
 def _tidy(title: str | None) -> str | None:

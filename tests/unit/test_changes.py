@@ -219,3 +219,15 @@ def test_a_fingerprint_reads_as_it_was_written() -> None:
     known = Fingerprint("v", "300rabc", "raw", "clean")
     assert Fingerprint.parse(str(known)) == known
     assert Fingerprint.parse(None) is None
+
+
+def test_hashes_that_are_stored_already_stay_as_they_are() -> None:
+    body = "<title>T 12:00:05</title><H1>Prices</H1>"
+    body += "<p>Seen 5 minutes ago by  k3jf9a0s8d7f6g5h4j3k2\x0b\t<p>From 12 a month"
+    page = parse_html(body.encode(), "https://example.com/", "text/html")
+    facts = Facts(200, None, page.title, "as of 2026-01-01T10:00:00Z", None, ("Prices",))
+    look = Look(facts, changes.tidy(page.text))
+    assert page.content_hash == "6448b222b292a721b543e73b39801a6f"
+    assert changes.raw_hash(facts, page.squeezed, body.encode()) == "4a16deb66680def0"
+    assert (changes.clean_hash(look, DEFAULT), DEFAULT.version) == ("d7a0130aa494005d", "2389b449")
+    assert changes.text_hash(look.text or b"").hex() == "b9a10bbc21ce7ec74465b20a70f6632c"

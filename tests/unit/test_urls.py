@@ -93,6 +93,20 @@ def test_the_fast_paths_agree_with_the_parser(ref: str, base: str) -> None:
     assert _outcome(lambda: canonicalise(ref)) == _outcome(lambda: _bounded(_parsed(ref, None)))
 
 
+@given(st.lists(REFERENCES, max_size=3), st.sampled_from(BASES), st.sampled_from(["b", "?q=1", "b?q=2/3"]))
+def test_all_references_of_a_page_are_resolved_as_each_one_is(refs: list[str], base: str, page: str) -> None:
+    for resolver in (Resolver(base), Resolver(canonicalise(page, base))):
+        assert resolver.resolved(refs) == [_outcome(lambda r=ref, of=resolver: of.resolve(r)) or "" for ref in refs]
+
+
+@pytest.mark.parametrize(
+    "ref", ["", "?q", "http:?q", "HTTP:", "ht\ntp:?q", "http:b", ".?q", " ", " ?q", "x" * 301, "%?", "_?"]
+)
+def test_pages_of_one_folder_keep_their_own_references(ref: str) -> None:
+    for page in ("http://example.com/a/b?1", "http://example.com/a/c", "http://example.com/a/c"):
+        assert Resolver(page).resolved([ref, "mailto:a"]) == [canonicalise(ref, page), ""]
+
+
 def _outcome(call: object) -> str | None:
     try:
         return call()  # type: ignore[operator, no-any-return]
