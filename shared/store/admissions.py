@@ -49,7 +49,7 @@ def start(ledger: Ledger, starts: Sequence[Start | None], until: int) -> list[Wo
     given = [s for s in starts if s is not None]
     if not given:
         return [None] * len(starts)
-    _START.run(ledger.conn, {"ids": sorted(s.row.id for s in given), "now": ledger.now, "until": until})
+    _START.put(ledger.conn, {"ids": sorted(s.row.id for s in given), "now": ledger.now, "until": until})
     keys = {(s.job.domain.id, s.row.url_hash) for s in given if s.row.kind == TaskKind.CRAWL_PAGE}
     watched = changes.watch(ledger.conn, keys) if keys else {}
     return [_work(ledger, s, watched) if s is not None else None for s in starts]

@@ -12,7 +12,7 @@ from shared.stages import Delay, Finish
 from shared.states import TaskState
 from shared.store.attempt_tables import task_attempts
 from shared.store.engine import Store
-from shared.store.hot import HotInsert
+from shared.store.hot_rows import HotInsert
 
 #: of one task; an operator may retry it for ever
 KEPT = 50
@@ -58,7 +58,7 @@ def record(conn: Connection, ended: Iterable[tuple[Finish | Delay, Any]], now: i
     """Keeps the attempts of a worker that these outcomes of locked tasks end."""
     rows = [_row(o, row, now, worker) for o, row in ended if _is_attempt(o)]
     if rows:
-        _ADD.run(conn, rows)
+        _ADD.put(conn, rows)
     for row in rows:
         if row["run"] > KEPT:
             conn.execute(delete(task_attempts).where(_A.task_id == row["task_id"], _A.run <= row["run"] - KEPT))

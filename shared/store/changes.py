@@ -50,10 +50,9 @@ def watch(conn: Connection, keys: Iterable[PageKey]) -> dict[PageKey, Watch]:
     return {(r.domain_id, r.url_hash): Watch(r.fingerprint, r.settings, validators.of_row(r)) for r in rows}
 
 
-def record(ledger: Ledger, finished: Sequence[tuple[Finish, Any]]) -> set[int]:
+def record(ledger: Ledger, finished: Sequence[tuple[Finish, Any]], visited: Sequence[Visit]) -> set[int]:
     """Stores what ended tasks (and rechecked ones) learnt of their pages; the tasks that changed their page."""
     changed = _changed_before(ledger.conn, [row.id for o, row in finished if o.work.first is not None])
-    visited = visits.lock(ledger, finished)
     fresh = _still_true(visited)
     visits.save(ledger, visited)
     if not fresh:

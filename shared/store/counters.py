@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.states import CacheStatus, TaskState
 from shared.store.engine import Store
-from shared.store.hot import HotInsert
+from shared.store.hot_rows import HotInsert
 from shared.store.tables import deltas, histogram, rollup
 
 _LOG_BASE = math.log(1.04)
@@ -77,7 +77,7 @@ def append(conn: Connection, tallies: Iterable[tuple[int, Tally]]) -> None:
     """Stores what a transaction counted, one row a job."""
     rows = [{"job_id": job, "payload": t.payload()} for job, t in tallies if t.cells]
     if rows:
-        _APPEND.run(conn, rows)
+        _APPEND.put(conn, rows)
 
 
 def pending(store: Store) -> bool:

@@ -17,6 +17,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from shared.errors import SettingsError, StoreUnavailable
 from shared.store.driver_errors import Transient, first_line, translated
+from shared.store.hot import putting, send
 
 T = TypeVar("T")
 
@@ -102,7 +103,13 @@ class Store:
         raise StoreUnavailable("The database is too busy")
 
     def _write_once(self, step: Callable[[Connection], T]) -> T:
-        with translated(self._driver_error), self._writer(), self._connected() as writer, writer.begin():
+        with (
+            translated(self._driver_error),
+            self._writer(),
+            self._connected() as writer,
+            writer.begin(),
+            putting(writer),
+        ):
             return step(writer)
 
     @contextlib.contextmanager
@@ -217,6 +224,7 @@ def _create(url: str, pool_size: int, spare: int, patience: float | None, turn: 
         connect_args={"connect_timeout": 5, "application_name": "crawlyard", "options": session, **_PG_LINK},
     )
     _ping_what_rested(engine, rested)
+    event.listen(engine, "before_cursor_execute", lambda conn, *_: send(conn))
     if patience is not None:
         from shared.store.patience import bounded  # PostgreSQL's driver, which SQLite's users need not wait for
 

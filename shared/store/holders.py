@@ -20,7 +20,7 @@ from shared.store import task_records
 from shared.store.among import among
 from shared.store.attempt_tables import link_holders, page_links
 from shared.store.engine import Store
-from shared.store.hot import HotInsert
+from shared.store.hot_rows import HotInsert
 from shared.store.tables import IS_FAILED, job_state, jobs, tasks
 
 #: holders of one broken link that are named; all are counted
@@ -49,7 +49,7 @@ def keep(conn: Connection, finished: Iterable[Finish]) -> None:
     """Keeps what ended pages link to."""
     rows = [{"task_id": o.work.id, "targets": o.targets} for o in finished if o.targets]
     if rows:
-        _KEEP.run(conn, rows)
+        _KEEP.put(conn, rows)
 
 
 def tend(store: Store) -> int:

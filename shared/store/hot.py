@@ -3,34 +3,28 @@
 To run a statement costs SQLAlchemy 40 to 100 µs of CPU each time, and a step runs some twenty, always the same. So
 SQLAlchemy makes their texts, once a dialect, and has no part in running them; rows come back as named tuples. The
 driver's errors are for `Store` to translate.
+
+To PostgreSQL each statement is a message, which costs both sides more than most of the work in it. So changes can be
+`put`: they wait for each other, and go as one statement when anything else is asked, or the transaction ends.
 """
 
+import re
 from binascii import b2a_base64
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import (
-    Connection,
-    Dialect,
-    LargeBinary,
-    String,
-    Table,
-    Text,
-    bindparam,
-    column,
-    func,
-    literal_column,
-    select,
-    true,
-    update,
-)
-from sqlalchemy import cast as sql_cast
+from sqlalchemy import Connection, Dialect
 from sqlalchemy.dialects import postgresql, sqlite
 
 Values = Mapping[str, Any]
+#: in a connection's info: what was put, and not yet sent
+_WAITING = "put"
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 #: Python's sqlite3 takes a row by names in nearly twice the time
 _POSITIONAL = sqlite.dialect(paramstyle="qmark")
 #: its names are not known to a type checker
@@ -88,6 +82,18 @@ class Hot:
         touched: int = self._execute(conn, values).rowcount
         return touched
 
+    def put(self, conn: Connection, values: Values) -> None:
+        """Changes rows, before anything else is asked in this transaction.
+
+        What waits at the same time must change other rows, and none that it inserts: all see what was there before.
+        """
+        waiting = conn.info.get(_WAITING)
+        if waiting is None:
+            self._execute(conn, values)
+        else:
+            compiled = self._on(conn)
+            waiting.append((compiled.text, self._given(compiled, values)))
+
     def run_each(self, conn: Connection, rows: Sequence[Values]) -> int:
         """Changes rows, once for each of the values; how many."""
         compiled, cursor = self._on(conn), _cursor(conn)
@@ -97,13 +103,16 @@ class Hot:
         return touched
 
     def _execute(self, conn: Connection, values: Values) -> Any:
-        text, constants, encoders, arrange, _ = self._on(conn)
-        given = {**constants, **values}
-        for name, encode in encoders.items():
-            given[name] = encode(given[name])
+        compiled = self._on(conn)
         cursor = _cursor(conn)
-        cursor.execute(text, arrange(given))
+        cursor.execute(compiled.text, compiled.arrange(self._given(compiled, values)))
         return cursor
+
+    def _given(self, compiled: _Compiled, values: Values) -> dict[str, Any]:
+        given = {**compiled.constants, **values}
+        for name, encode in compiled.encoders.items():
+            given[name] = encode(given[name])
+        return given
 
     def _on(self, conn: Connection) -> _Compiled:
         found = self._compiled.get(conn.dialect.name)
@@ -112,59 +121,6 @@ class Hot:
             statement = self._statement(module) if callable(self._statement) else self._statement
             found = self._compiled[conn.dialect.name] = _compile(statement, conn.dialect)
         return found
-
-
-class HotInsert:
-    """Inserts many rows: on PostgreSQL by one statement that reads them from a JSON text, on SQLite one by one."""
-
-    def __init__(self, table: Table, names: Sequence[str], conflict: Callable[[Any], Any] = lambda put: put) -> None:
-        """`names` are those of the columns; `conflict` adds an ON CONFLICT clause."""
-        self._table, self._names = table, names
-        self._hot = Hot(lambda module: conflict(self._from_json() if module is postgresql else self._from_values()))
-
-    def run(self, conn: Connection, rows: Sequence[Values]) -> int:
-        """Inserts rows, in this order; how many there were not yet."""
-        if conn.dialect.name == "postgresql":
-            return self._hot.run(conn, {"rows": as_json(rows)})
-        return self._hot.run_each(conn, rows)
-
-    def _from_values(self) -> Any:
-        return sqlite.insert(self._table).values({name: bindparam(name) for name in self._names})
-
-    def _from_json(self) -> Any:
-        _, values = json_rows(self._table, self._names)
-        return postgresql.insert(self._table).from_select(self._names, select(*values.values()))
-
-
-class HotUpdate:
-    """Updates many rows, each by its key; they must be locked, or nobody else's, on PostgreSQL."""
-
-    def __init__(self, table: Table, names: Sequence[str], keys: Sequence[str] = ("id",)) -> None:
-        """`names` are those of the columns to write."""
-        self._table, self._names, self._keys = table, names, keys
-        self._hot = Hot(lambda module: self._from_json() if module is postgresql else self._from_values())
-
-    def run(self, conn: Connection, rows: Sequence[Values]) -> None:
-        """Updates rows: mappings with all keys and names."""
-        if conn.dialect.name == "postgresql":
-            self._hot.run(conn, {"rows": as_json(rows)})
-        else:
-            self._hot.run_each(conn, rows)
-
-    def _from_values(self) -> Any:
-        found = (self._table.c[key] == bindparam(key) for key in self._keys)
-        return update(self._table).where(*found).values({name: bindparam(name) for name in self._names})
-
-    def _from_json(self) -> Any:
-        """Looks up the place of each row by itself: a join with the table would be planned as if that were small."""
-        given, values = json_rows(self._table, [*self._keys, *self._names])
-        old = self._table.alias("old")
-        place = select(literal_column("old.ctid", String).label("place")).select_from(old)
-        one = place.where(*(old.c[key] == given.c[key] for key in self._keys)).limit(1).lateral("one")
-        found = select(one.c.place, *(values[name].label(name) for name in self._names))
-        new = found.select_from(given.join(one, true())).subquery("new")
-        change = update(self._table).values({name: new.c[name] for name in self._names})
-        return change.where(literal_column(f"{self._table.name}.ctid") == new.c.place)
 
 
 def as_json(rows: Sequence[Values]) -> str:
@@ -176,20 +132,31 @@ def _base64(value: Any) -> str:
     return b2a_base64(value, newline=False).decode()
 
 
-def json_rows(table: Table, names: Sequence[str]) -> tuple[Any, dict[str, Any]]:
-    """PostgreSQL: what the parameter `rows` has of these columns of a table; the source, and the value of each."""
-    binary = {name for name in names if isinstance(table.c[name].type, LargeBinary)}
-    columns = [column(name, Text if name in binary else table.c[name].type) for name in names]
-    source = func.json_to_recordset(sql_cast(bindparam("rows", type_=Text), postgresql.JSON))
-    given = source.table_valued(*columns, name="given").render_derived(with_types=True)
-    decoded = {name: func.decode(given.c[name], literal_column("'base64'")) for name in binary}
-    return given, {name: decoded.get(name, given.c[name]) for name in names}
-
-
 def look_up(conn: Connection) -> None:
     """Has the rest of the transaction look rows up by index: PostgreSQL plans once, and a table is small at first."""
     if conn.dialect.name == "postgresql":
         _cursor(conn).execute("SET LOCAL enable_seqscan = off")
+
+
+@contextmanager
+def putting(conn: Connection) -> Iterator[None]:
+    """Within it what is put to PostgreSQL waits; at the end the rest is sent."""
+    if conn.dialect.name != "postgresql":
+        yield
+        return
+    info = conn.info
+    info[_WAITING] = []
+    try:
+        yield
+        send(conn)
+    finally:
+        info.pop(_WAITING, None)  # a connection that was cut has forgotten all
+
+
+def send(conn: Connection) -> None:
+    """Sends what was put."""
+    if conn.info.get(_WAITING):
+        _cursor(conn)
 
 
 def _cursor(conn: Connection) -> Any:
@@ -200,4 +167,17 @@ def _cursor(conn: Connection) -> Any:
     cursor = info.get("hot")
     if cursor is None:
         cursor = info["hot"] = conn.connection.cursor()
+    waiting = info.get(_WAITING)
+    if waiting:
+        texts, values = zip(*waiting, strict=True)
+        waiting.clear()
+        cursor.execute(_merged(texts), {f"{name}_{n}": v for n, each in enumerate(values) for name, v in each.items()})
     return cursor
+
+
+@lru_cache(1000)
+def _merged(texts: tuple[str, ...]) -> str:
+    """Changes as one statement, each one's parameters with its number behind their names."""
+    numbered = [_PARAMETER.sub(rf"%(\1_{n})s", text) for n, text in enumerate(texts)]
+    first = ", ".join(f"put_{n} AS ({text})" for n, text in enumerate(numbered[:-1]))
+    return f"WITH {first} {numbered[-1]}" if first else numbered[-1]

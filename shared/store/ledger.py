@@ -12,6 +12,7 @@ from shared.states import ACTIVE_JOB, JobMode, JobState, TaskKind, TaskState
 from shared.store import counters, events, levels, notes
 from shared.store.among import among
 from shared.store.hot import Hot
+from shared.store.hot_rows import HotUpdate
 from shared.store.tables import IS_IN_FLIGHT, IS_PENDING, job_state, jobs, tasks
 
 _earlier = jobs.alias("earlier")
@@ -67,11 +68,7 @@ _PARK = (
     .where(tasks.c.job_id == bindparam("job"), IS_IN_FLIGHT, tasks.c.state == TaskState.QUEUED)
     .values(state=TaskState.DELAYED, next_attempt_at=bindparam("now"))
 )
-_SAVE = Hot(
-    update(job_state)
-    .where(job_state.c.job_id == bindparam("job"))
-    .values({n: bindparam(n) for n in ("next_seq", "n_pages", "n_open", "n_inflight", "discovering")})
-)
+_SAVE = HotUpdate(job_state, ["next_seq", "n_pages", "n_open", "n_inflight", "discovering"], ["job_id"])
 
 
 @dataclass(slots=True)
@@ -163,6 +160,8 @@ class Ledger:
         self._hands = hands
         #: claimed, for the caller to start
         self.handed: list[Any] = []
+        #: claimed, to be written
+        self._queued: list[int] = []
         self._crowded = [f"{scheme}://{host}" for host in sorted(crowded) for scheme in ("http", "https")]
         self._accounts: dict[int, Account] = {}
 
@@ -182,8 +181,9 @@ class Ledger:
         claimed: list[Dispatch] = []
         for account in self._accounts.values():
             claimed += self._claim(account)
+        self._queue()
         if self._accounts:
-            _SAVE.run_each(self.conn, [_saved(a) for a in self._accounts.values()])
+            _SAVE.put(self.conn, [_saved(a) for a in self._accounts.values()])
             counters.append(self.conn, ((a.job_id, a.tally) for a in self._accounts.values()))
         for account in self._accounts.values():
             self._settle(account)
@@ -205,6 +205,7 @@ class Ledger:
     def _claimable_elsewhere(self, account: Account, k: int) -> Sequence[Any]:
         if k <= 0:
             return []
+        self._queue()
         own = account.origin or account.known_origin or ""
         values = {"job": account.job_id, "k": k, "own": own, "crowded": self._crowded}
         return self.conn.execute(_CLAIMABLE_ELSEWHERE, values).all()
@@ -216,9 +217,13 @@ class Ledger:
         # what is handed stays pending until it is started: a second look, for other hosts, would claim it again
         handed = set() if self._crowded else self._hand(account, found)
         queued = [row for row in found if row.id not in handed]
-        if queued:
-            _CLAIM.run(self.conn, {"ids": [row.id for row in queued], "now": self.now})
+        self._queued += [row.id for row in queued]
         return [Dispatch(row.id, TaskKind(row.kind), account.job_ms) for row in queued]
+
+    def _queue(self) -> None:
+        if self._queued:
+            _CLAIM.put(self.conn, {"ids": self._queued, "now": self.now})
+        self._queued = []
 
     def _hand(self, account: Account, found: Sequence[Any]) -> set[int]:
         """Which of the tasks found the caller starts."""
@@ -275,7 +280,7 @@ def _account(row: Any) -> Account:
 
 def _saved(a: Account) -> dict[str, int]:
     return {
-        "job": a.job_id,
+        "job_id": a.job_id,
         "next_seq": a.next_seq,
         "n_pages": a.n_pages,
         "n_open": a.n_open,

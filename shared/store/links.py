@@ -13,7 +13,8 @@ from shared.stages import Finish, Found, NewLink
 from shared.states import JobMode, SourceType, TaskKind, TaskState
 from shared.store import levels
 from shared.store.among import each
-from shared.store.hot import Hot, HotInsert, as_json
+from shared.store.hot import Hot, as_json
+from shared.store.hot_rows import HotInsert
 from shared.store.ledger import Account, Ledger
 from shared.store.tables import pages, tasks
 
@@ -47,12 +48,16 @@ def _admit_to_job(ledger: Ledger, account: Account, group: Sequence[Finish | Fou
     if job.options.max_depth is not None:
         levels.raise_known(ledger.conn, job.id, group)
     if job.options.mode is JobMode.DISCOVER:
-        return {f.work.id: _insert_pages(ledger, job, links) for f, links in fresh}
+        return {
+            f.work.id: sum(_NEW_PAGE.run(ledger.conn, rows) for rows in _pages(ledger, job, links))
+            for f, links in fresh
+        }
     rows: list[dict[str, Any]] = []
     added = {f.work.id: _take(ledger, account, f, links, rows) for f, links in fresh}
     for start in range(0, len(rows), _CHUNK):
-        _NEW_TASK.run(ledger.conn, rows[start : start + _CHUNK])
-    _insert_pages(ledger, job, [link for _, links in fresh for link in links if not link.is_foreign])
+        _NEW_TASK.put(ledger.conn, rows[start : start + _CHUNK])
+    for some in _pages(ledger, job, [link for _, links in fresh for link in links if not link.is_foreign]):
+        _NEW_PAGE.put(ledger.conn, some)
     return added
 
 
@@ -119,8 +124,8 @@ def _row(now: int, job: Job, f: Finish | Found, link: NewLink, seq: int, origin:
     }
 
 
-def _insert_pages(ledger: Ledger, job: Job, links: Sequence[NewLink]) -> int:
-    """Makes the pages known to the domain; how many were new."""
+def _pages(ledger: Ledger, job: Job, links: Sequence[NewLink]) -> list[list[dict[str, Any]]]:
+    """What makes pages known to the domain, in their order and in parts."""
     rows = [
         {
             "domain_id": job.domain.id,
@@ -131,4 +136,4 @@ def _insert_pages(ledger: Ledger, job: Job, links: Sequence[NewLink]) -> int:
         }
         for link in sorted(links, key=lambda link: link.url_hash)
     ]
-    return sum(_NEW_PAGE.run(ledger.conn, rows[start : start + _CHUNK]) for start in range(0, len(rows), _CHUNK))
+    return [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]

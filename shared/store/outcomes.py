@@ -7,8 +7,9 @@ from typing import Any
 from shared import ids
 from shared.stages import Delay, Finish, Found, JobWarning, Outcome, Recheck, Release, Verdict, Work
 from shared.states import TaskKind, TaskState, WarningKind
-from shared.store import attempts, changes, delays, holders, links, notes, validators
-from shared.store.hot import HotUpdate
+from shared.store import attempts, changes, delays, holders, links, notes, validators, visits
+from shared.store.hot import send
+from shared.store.hot_rows import HotUpdate
 from shared.store.ledger import Ledger
 from shared.store.tables import tasks
 
@@ -20,6 +21,10 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     ledger.lock({ids.job_of(o.work.id) for o in live})
     finished = [(o, rows[o.work.id]) for o in live if isinstance(o, Finish)]
     _count(ledger, finished)
+    ended = _first_requests(live)
+    seen = [(o, rows[o.work.id]) for o in ended]
+    # before anything is put: what follows goes together
+    visited = visits.lock(ledger, seen)
     added = _admit_links(ledger, live)
     _end(ledger, finished, added)
     _recheck(ledger, [(o, rows[o.work.id]) for o in live if isinstance(o, Recheck)], added)
@@ -27,9 +32,7 @@ def record(ledger: Ledger, rows: dict[int, Any], outcomes: Sequence[Outcome]) ->
     delayed = [(o, rows[o.work.id]) for o in live if isinstance(o, Delay)]
     put_back = delays.delay(ledger, delayed)
     put_back |= delays.release(ledger, [o.work for o in live if isinstance(o, Release)])
-    ended = _first_requests(live)
-    seen = [(o, rows[o.work.id]) for o in ended]
-    changed = changes.record(ledger, seen)
+    changed = changes.record(ledger, seen, visited)
     validators.keep(ledger.conn, seen, ledger.now)
     attempts.record(ledger.conn, [*seen, *delayed], ledger.now, ledger.worker)
     attempts.record_second(ledger.conn, (o for o, _ in finished))
@@ -103,7 +106,7 @@ _FINISH = HotUpdate(tasks, _FINISHED)
 
 def _end(ledger: Ledger, finished: Sequence[tuple[Finish, Any]], added: dict[int, int]) -> None:
     if finished:
-        _FINISH.run(ledger.conn, [_finish_values(o, row, ledger.now, added) for o, row in finished])
+        _FINISH.put(ledger.conn, [_finish_values(o, row, ledger.now, added) for o, row in finished])
 
 
 def _finish_values(o: Finish, row: Any, now: int, added: dict[int, int]) -> dict[str, Any]:
@@ -144,7 +147,7 @@ def _recheck(ledger: Ledger, rechecked: Sequence[tuple[Recheck, Any]], added: di
     waits = {"state": TaskState.DELAYED, "completed_at": None, "crashes": 0}
     if rechecked:
         values = [_finish_values(o.first, row, ledger.now, added) | waits for o, row in rechecked]
-        _RECHECK.run(ledger.conn, [v | {"next_attempt_at": o.at} for v, (o, _) in zip(values, rechecked, strict=True)])
+        _RECHECK.put(ledger.conn, [v | {"next_attempt_at": o.at} for v, (o, _) in zip(values, rechecked, strict=True)])
 
 
 _NOTE_FOUND = HotUpdate(tasks, ["links_found", "links_added"])
@@ -152,5 +155,6 @@ _NOTE_FOUND = HotUpdate(tasks, ["links_found", "links_added"])
 
 def _note_found(ledger: Ledger, parts: Sequence[tuple[Found, Any]], added: dict[int, int]) -> None:
     if parts:
+        send(ledger.conn)  # it may be the end of the same task that was put before
         values = [{"id": r.id, "links_found": o.found, "links_added": _links_added(r, added)} for o, r in parts]
-        _NOTE_FOUND.run(ledger.conn, values)
+        _NOTE_FOUND.put(ledger.conn, values)

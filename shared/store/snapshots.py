@@ -10,7 +10,8 @@ from sqlalchemy import Connection, and_, bindparam, delete, select, update
 from shared.changes import Facts, Sighting, unpack
 from shared.store.change_tables import snapshot_texts, snapshots
 from shared.store.engine import Store
-from shared.store.hot import Hot, HotInsert
+from shared.store.hot import Hot
+from shared.store.hot_rows import HotInsert
 
 _S = snapshots.c
 _T = snapshot_texts.c
@@ -90,7 +91,7 @@ def add(conn: Connection, seen: Sequence[Seen], now: int) -> None:
         pages = [{"domain": s.domain_id, "page": s.url_hash, "now": now} for s in again]
         _SUPERSEDE.run_each(conn, pages)
     _add_texts(conn, seen, now)
-    _ADD.run(conn, [_row(s, now) for s in seen])
+    _ADD.put(conn, [_row(s, now) for s in seen])
     if again:
         kept = [{"domain": s.domain_id, "page": s.url_hash, "keep": max(s.sighting.keep, 1)} for s in again]
         _PRUNE.run_each(conn, kept)
@@ -131,4 +132,4 @@ def _add_texts(conn: Connection, seen: Sequence[Seen], now: int) -> None:
         {"domain_id": domain, "hash": digest, "size": s.text_size, "used_at": now, "data": s.text}
         for (domain, digest), s in sorted(texts.items(), key=lambda item: item[0])
     ]
-    _ADD_TEXTS.run(conn, rows)
+    _ADD_TEXTS.put(conn, rows)

@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, Index, LargeBinary, Table, Text, dele
 from shared.clock import SECOND
 from shared.stages import Finish
 from shared.store.engine import Store
-from shared.store.hot import HotInsert
+from shared.store.hot_rows import HotInsert
 from shared.store.tables import Big, metadata
 from shared.validators import Validators
 
@@ -48,7 +48,7 @@ def keep(conn: Connection, finished: Sequence[tuple[Finish, Any]], now: int) -> 
     rows = {(o.work.job.domain.id, row.url_hash): _values(o, row, now) for o, row in finished if o.kept is not None}
     if not rows:
         return
-    _PUT.run(conn, [rows[page] for page in sorted(rows)])
+    _PUT.put(conn, [rows[page] for page in sorted(rows)])
 
 
 def _or_replace(put: Any) -> Any:

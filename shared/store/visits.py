@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from shared.stages import Finish
 from shared.store.among import each
-from shared.store.hot import Hot, HotUpdate, as_json
+from shared.store.hot import Hot, as_json
+from shared.store.hot_rows import HotUpdate
 from shared.store.ledger import Ledger
 from shared.store.tables import pages
 
@@ -55,4 +56,4 @@ def save(ledger: Ledger, visits: Sequence[Visit]) -> None:
         if o.facts is not None:
             visit.page.update((name, getattr(o.facts, name)) for name in _FACTS)
     if visits:
-        _SAVE.run(ledger.conn, list({id(visit.page): visit.page for visit in visits}.values()))
+        _SAVE.put(ledger.conn, list({id(visit.page): visit.page for visit in visits}.values()))

@@ -6,7 +6,8 @@ from sqlalchemy import Connection, select, text
 from shared.errors import StoreUnavailable
 from shared.store import Store, open_store
 from shared.store.attempt_tables import task_attempts
-from shared.store.hot import Hot, HotInsert
+from shared.store.hot import Hot
+from shared.store.hot_rows import HotInsert
 
 _ADD = HotInsert(task_attempts, [c.name for c in task_attempts.c])
 _ALL = Hot(select(task_attempts).order_by(task_attempts.c.task_id))

@@ -4,7 +4,11 @@ import pytest
 from sqlalchemy import Connection, func, insert, select
 
 from shared.store import Store
+from shared.store.counters import _APPEND
+from shared.store.hot import Hot
 from shared.store.tables import deltas
+
+_PAYLOADS = Hot(select(deltas.c.payload).order_by(deltas.c.payload))
 
 
 def _count(conn: Connection) -> int:
@@ -14,6 +18,17 @@ def _count(conn: Connection) -> int:
 def _add(conn: Connection) -> int:
     conn.execute(insert(deltas).values(job_id=1, payload="[]"))
     return _count(conn)
+
+
+def _put(conn: Connection) -> None:
+    """As two changes."""
+    for payload in ("[1]", "[2]"):
+        _APPEND.put(conn, [{"job_id": 1, "payload": payload}])
+
+
+def _put_and_fail(conn: Connection) -> None:
+    _put(conn)
+    raise LookupError
 
 
 def _add_and_fail(conn: Connection) -> None:
@@ -34,3 +49,32 @@ def test_a_store_that_was_closed_opens_again(store: Store) -> None:
     store.write(_add)
     store.close()
     assert store.write(_add) == 2
+
+
+def test_what_was_put_is_there_for_whoever_asks_next(store: Store) -> None:
+    def by_itself(conn: Connection) -> list[str]:
+        _put(conn)
+        return [row.payload for row in _PAYLOADS.rows(conn, {})]
+
+    def by_sqlalchemy(conn: Connection) -> int:
+        _put(conn)
+        return _count(conn)
+
+    assert store.write(by_itself) == ["[1]", "[2]"]
+    assert store.write(by_sqlalchemy) == 4
+
+
+def test_what_was_put_last_is_committed(store: Store) -> None:
+    store.write(_put)
+    with store.read() as conn:
+        assert _count(conn) == 2
+
+
+def test_what_a_failed_write_had_put_is_never_sent(store: Store) -> None:
+    with pytest.raises(LookupError):
+        store.write(_put_and_fail)
+    with store.read() as conn:
+        assert _count(conn) == 0
+    store.write(_put)
+    with store.read() as conn:
+        assert _count(conn) == 2
