@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from certifi import where
@@ -65,7 +66,8 @@ def send(sock: GuardedSocket, flight: Flight, data: bytes) -> None:
     with flight.leaving():
         sock.settimeout(flight.remaining() if len(data) > _SHORT_REQUEST else SLICE)
         leases.check()  # as late as can be: what follows is one system call
-        sock.sendall(data)
+        with suppress(BrokenPipeError, ConnectionResetError):  # its answer may have come all the same
+            sock.sendall(data)
         flight.marks.sent = time.monotonic()
 
 

@@ -127,6 +127,19 @@ def test_a_server_that_reads_late_gets_the_whole_of_a_large_body(fetcher: Fetche
         assert seen.result() == 20_000_000
 
 
+def test_an_answer_that_comes_before_all_was_sent_counts(fetcher: Fetcher) -> None:
+    def refuse(server: socket.socket) -> None:
+        sock, _ = server.accept()
+        with sock:
+            sock.recv(1)
+            sock.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
+        threads.submit(refuse, server)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        assert fetcher.send("POST", url, content=b"x" * 20_000_000).status_code == 413
+
+
 def test_connections_are_kept_and_shared_by_threads(fetcher: Fetcher) -> None:
     with Site({"/": html("x")}, delay=0.02) as site, ThreadPoolExecutor(8) as threads:
         bodies = list(threads.map(lambda _: fetcher.get(site.url()).body, range(64)))
