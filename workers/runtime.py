@@ -87,7 +87,7 @@ class Runtime:
 def build(settings: Settings, redis: Redis | None = None) -> Runtime:
     """Makes a runtime and starts its committer. Raises SettingsError."""
     redis = redis or connect(settings.required_redis_url)
-    store = open_store(settings.effective_database_url, patience=settings.database_timeout)
+    store = open_store(settings.effective_database_url, patience=settings.database_timeout, by_index=True)
     queue = TaskQueue(redis, settings.completed_ttl, settings.failed_ttl)
     policy = EgressPolicy(settings.allow_private)
     # where connections are limited none may lie idle at the host

@@ -46,7 +46,7 @@ PageKey = tuple[int, int]
 
 def watch(conn: Connection, keys: Iterable[PageKey]) -> dict[PageKey, Watch]:
     """What tasks about to start must know of their pages."""
-    rows = _WATCH.rows(conn, {"keys": as_json([{"domain_id": d, "url_hash": p} for d, p in sorted(keys)])})
+    rows = _WATCH.rows_beside(conn, {"keys": as_json([{"domain_id": d, "url_hash": p} for d, p in sorted(keys)])})
     return {(r.domain_id, r.url_hash): Watch(r.fingerprint, r.settings, validators.of_row(r)) for r in rows}
 
 

@@ -37,6 +37,8 @@ _TURN_SECONDS = 20.0
 #: a client that is frozen or cut off in the middle of a transaction must not hold its locks for ever
 _PG_SESSION = "-c idle_in_transaction_session_timeout=10000 -c tcp_keepalives_idle=5 \
 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c synchronous_commit=on"
+#: rows are looked up by index; a plan that cannot is taken for so expensive that it would be compiled
+_BY_INDEX = " -c enable_seqscan=off -c jit=off"
 #: and a server that is cut off must not be waited for
 _PG_LINK = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 #: seconds after which a connection to PostgreSQL is asked whether it is still there
@@ -117,15 +119,15 @@ class Store:
         """SQLite's one writer keeps its connection while all goes well: the pool takes as long as some statements."""
         kept, self._kept = self._kept, None
         writer = kept or self._engine.connect().execution_options(writes=True)
+        well = False
         try:
             yield writer
-        except BaseException:
-            writer.close()
-            raise
-        if self._is_sqlite:
-            self._kept = writer
-        else:
-            writer.close()
+            well = True
+        finally:
+            if well and self._is_sqlite:
+                self._kept = writer
+            else:
+                writer.close()
 
     @contextlib.contextmanager
     def _writer(self) -> Iterator[None]:
@@ -195,26 +197,28 @@ def open_store(
     patience: float | None = None,
     turn: float = _TURN_SECONDS,
     rested: float = _RESTED,
+    by_index: bool = False,
 ) -> Store:
     """Opens a store without connecting yet. Raises SettingsError for a URL that names no known database.
 
     No statement on PostgreSQL is waited for longer than `patience` seconds, and nothing for its turn to write for
     longer than `turn`. A connection that was not used for `rested` seconds is asked first whether it is still there.
-    Under load `spare` more connections than `pool_size` are opened, by default as many again.
+    Under load `spare` more connections than `pool_size` are opened, by default as many again. `by_index` is for whoever
+    runs steps: PostgreSQL plans a statement once, and a table that will be large is small at first.
     """
+    session = f"{_PG_SESSION} -c lock_timeout={round(turn * 1000)}{_BY_INDEX if by_index else ''}"
     try:
-        return Store(_create(url, pool_size, pool_size if spare is None else spare, patience, turn, rested), turn)
+        return Store(_create(url, pool_size, pool_size if spare is None else spare, patience, session, rested), turn)
     except (ArgumentError, ImportError) as error:
         raise SettingsError(f"DATABASE_URL is not usable: {first_line(error)}") from error
 
 
-def _create(url: str, pool_size: int, spare: int, patience: float | None, turn: float, rested: float) -> Engine:
+def _create(url: str, pool_size: int, spare: int, patience: float | None, session: str, rested: float) -> Engine:
     parsed = make_url(url)
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite":
         return _create_sqlite(parsed.render_as_string(hide_password=False), pool_size)
-    session = f"{_PG_SESSION} -c lock_timeout={round(turn * 1000)}"
     engine = create_engine(
         parsed,
         pool_size=pool_size,

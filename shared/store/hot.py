@@ -77,6 +77,11 @@ class Hot:
         """The rows of a query."""
         return list(map(self._on(conn).row, self._execute(conn, values).fetchall()))
 
+    def rows_beside(self, conn: Connection, values: Values) -> list[Any]:
+        """The rows of a query that has nothing to do with what was put: it goes with that."""
+        self.put(conn, values)
+        return list(map(self._on(conn).row, _cursor(conn).fetchall()))
+
     def run(self, conn: Connection, values: Values) -> int:
         """Changes rows; how many."""
         touched: int = self._execute(conn, values).rowcount
@@ -130,12 +135,6 @@ def as_json(rows: Sequence[Values]) -> str:
 
 def _base64(value: Any) -> str:
     return b2a_base64(value, newline=False).decode()
-
-
-def look_up(conn: Connection) -> None:
-    """Has the rest of the transaction look rows up by index: PostgreSQL plans once, and a table is small at first."""
-    if conn.dialect.name == "postgresql":
-        _cursor(conn).execute("SET LOCAL enable_seqscan = off")
 
 
 @contextmanager

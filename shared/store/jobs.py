@@ -54,7 +54,7 @@ def load(conn: Connection, job_ids: Collection[int]) -> dict[int, Job]:
     """Jobs by number; missing ones are left out."""
     if not job_ids:
         return {}
-    return {row.id: _job(row) for row in _LOAD.rows(conn, {"ids": sorted(job_ids)})}
+    return {row.id: _job(row) for row in _LOAD.rows_beside(conn, {"ids": sorted(job_ids)})}
 
 
 def _job(row: Any) -> Job:

@@ -14,7 +14,7 @@ from shared.stages import Admission, Dispatch, Outcome, Verdict, Work
 from shared.store.admissions import Start, admit, start
 from shared.store.among import among
 from shared.store.engine import Store
-from shared.store.hot import Hot, look_up
+from shared.store.hot import Hot
 from shared.store.ledger import Ledger
 from shared.store.outcomes import record
 from shared.store.tables import tasks
@@ -58,6 +58,8 @@ def run(
 
     Half of a job's slots are not given to pages of the `crowded` hosts (host[:port]).
 
+    The store of whoever runs many steps is opened `by_index`.
+
     Raises StoreUnavailable; then nothing of the batch is recorded and it can be repeated as it is.
     """
     held = frozenset(moment + lease for moment in tried)
@@ -67,7 +69,6 @@ def run(
 def _step(
     ledger: Ledger, admissions: Sequence[Admission], outcomes: Sequence[Outcome], lease: int, held: frozenset[int]
 ) -> StepResult:
-    look_up(ledger.conn)
     wanted = {a.task_id for a in admissions} | {o.work.id for o in outcomes}
     rows = {row.id: row for row in _LOCK.rows(ledger.conn, {"ids": sorted(wanted)})}
     verdicts = record(ledger, rows, outcomes)

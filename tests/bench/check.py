@@ -59,7 +59,7 @@ def _parsing(parse: Callable[[bytes], object]) -> Callable[[], float]:
 def _step(folder: Path, before: int) -> Callable[[], float]:
     url = f"sqlite:///{folder}/check-{before}.db"
     upgrade(url)
-    frontier = Frontier(open_store(url), 1_000_000)
+    frontier = Frontier(open_store(url, by_index=True), 1_000_000)
     frontier.stretch(before)
     return lambda: frontier.stretch(_PAGES).cpu
 

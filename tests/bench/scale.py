@@ -31,7 +31,7 @@ _LOOKS = 5
 def small(url: str) -> float:
     """What a page costs in a crawl of 1,000 in a new database (CPU µs)."""
     upgrade(url)
-    store = open_store(url)
+    store = open_store(url, by_index=True)
     cost = Frontier(store, _STRETCH).stretch(_STRETCH).cpu_us
     store.close()
     return cost
@@ -40,7 +40,7 @@ def small(url: str) -> float:
 def frontier_rows(url: str, beside: Callable[[], str], database: str, most: int) -> Iterator[list[object]]:
     """The record's cost a page on the way to `most` pages; `beside` makes a new database and names it."""
     upgrade(url)
-    store = open_store(url)
+    store = open_store(url, by_index=True)
     frontier, done = Frontier(store, most + _LOOKS * _STRETCH), 0
     for size in (n for n in (1_000, 10_000, 100_000, 1_000_000) if n <= most):
         while done < size - _STRETCH:

@@ -34,7 +34,7 @@ def serial_ms() -> float:
     try:
         url = server.url(server.create())
         migrate.upgrade(url)
-        store = open_store(url)
+        store = open_store(url, by_index=True)
         crawl = Crawl(store, JobOptions(concurrency=2 * _GROUP))
         ready = [d.task_id for d in crawl.discover(*numbered(_GROUP * (_STEPS + 3)))]
         works = [w for w in crawl.run(ready[:_GROUP]).works if w]

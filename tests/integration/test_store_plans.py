@@ -54,7 +54,7 @@ def _rows_read(url: str) -> dict[str, int]:
 
 
 def test_a_young_crawl_on_postgresql_reads_few_rows_a_page(postgres_url: str) -> None:
-    store = open_store(postgres_url)
+    store = open_store(postgres_url, by_index=True)
     crawl = Frontier(store, 10_000, group=5)
     crawl.stretch(_PAGES)
     store.close()
