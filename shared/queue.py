@@ -15,7 +15,7 @@ import orjson
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.commands.core import Script
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 from rq.defaults import RQ_KEY_PREFIX
 from rq.utils import utcformat
 from rq.worker_registration import clean_worker_registry
@@ -30,6 +30,8 @@ from shared.states import TaskKind
 from shared.tries import Tries
 
 T = TypeVar("T")
+#: a script, and its arguments
+Call = tuple[Script, list[Any]]
 
 #: answers of a server that starts, fails over or is full
 _PASSING = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "OOM", "MISCONF", "BUSY", "UNBLOCKED")
@@ -166,16 +168,41 @@ class TaskQueue:
         for part in self._parts(dispatches, lambda _: due):
             self._call(self._schedule, [RQ_KEY_PREFIX, _iso_now(), *part])
 
-    def start(self, dispatches: Sequence[Dispatch], executions: Sequence[str], worker: str, lease: int) -> list[bool]:
-        """Tells of tasks that a worker starts itself, without a queue; False for each that it must not.
+    def enqueuing(self, dispatches: Iterable[Dispatch], taken_back: bool = False) -> Call:
+        """The call of `enqueue` for a few tasks, to be made `together` with others."""
+        rest = [value for d in dispatches for value in (*self._fields(d), int(d.at_front))]
+        return self._enqueue, [RQ_KEY_PREFIX, _iso_now(), "2" if taken_back else "0", *rest]
 
-        `lease`: seconds. One execution's id (32 hex digits) a task.
+    def starting(self, starts: Iterable[tuple[Dispatch, str]], worker: str, lease: int) -> Call:
+        """The call that tells of tasks which a worker has started itself, without a queue.
+
+        One execution's id (32 hex digits) a task; `lease`: seconds. It answers for each task 1, or 0 where the job is
+        another's in Redis and stays so, or 2 where it was told but no more of this queue are to be started.
         """
         now = datetime.now(UTC)
-        fields = [value for d, run in zip(dispatches, executions, strict=True) for value in (*self._fields(d), run)]
+        rest = [value for d, execution in starts for value in (*self._fields(d), execution)]
+        return self._start, [RQ_KEY_PREFIX, worker, utcformat(now), now.timestamp(), lease, *rest]
+
+    def together(self, calls: Sequence[Call]) -> list[Any]:
+        """Makes calls in their order, in one round trip; of each its answer, or the QueueFault that it met.
+
+        Each must be repeatable: where Redis has forgotten a script, that one and all after it are made again.
+        """
+        with redis_errors(), self.redis.pipeline(transaction=False) as pipe:
+            for code, args in calls:
+                pipe.evalsha(code.sha, 0, *args)
+            answers = pipe.execute(raise_on_error=False)
+            forgotten = next((n for n, a in enumerate(answers) if isinstance(a, NoScriptError)), None)
+            if forgotten is None:
+                return [_or_fault(answer) for answer in answers]
+            for code, _ in calls[forgotten:]:
+                self.redis.script_load(code.script)
+        return [*map(_or_fault, answers[:forgotten]), *self.together(calls[forgotten:])]
+
+    def is_held(self, queue: str) -> bool:
+        """Whether nothing of a queue is to be started: it is paused, or RQ is suspended."""
         with redis_errors():
-            told = self._start(args=[RQ_KEY_PREFIX, worker, utcformat(now), now.timestamp(), lease, *fields])
-        return [bool(code) for code in told]
+            return bool(self.redis.sismember(PAUSED_KEY, queue) or self.redis.exists(f"{RQ_KEY_PREFIX}:suspended"))
 
     def waiting(self, queues: Iterable[str]) -> int:
         """How many jobs these queues hold."""
@@ -234,6 +261,17 @@ class TaskQueue:
     def _call(self, code: Script, args: Sequence[Any]) -> int:
         with redis_errors():
             return int(code(args=args))
+
+
+def _or_fault(answer: Any) -> Any:
+    """An answer within a pipeline. Raises QueueUnavailable."""
+    try:
+        with redis_errors():
+            if isinstance(answer, Exception):
+                raise answer
+    except QueueFault as fault:
+        return fault
+    return answer
 
 
 def script(redis: Redis, name: str) -> Script:

@@ -22,6 +22,7 @@ from shared.queue import TaskQueue
 from shared.stages import Admission, Finish, Outcome, Verdict, Work
 from shared.store import Store, step
 from shared.store.step import StepResult
+from workers.words import Queued, Word
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,9 @@ class Taker(Protocol):
 
     def give_back(self, n: int) -> None:
         """So many of those reserved do not come."""
+
+    def tell(self, words: Sequence[Word]) -> bool:
+        """Tells Redis soon; False where it does not. Must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +235,7 @@ class Committer(threading.Thread):
             wait = min(wait * 2, 2.0)
 
     def _dispatch(self, result: StepResult) -> None:
-        if not result.dispatches:
+        if not result.dispatches or (self._taker and self._taker.tell([Queued(d) for d in result.dispatches])):
             return
         try:
             self._queue.enqueue(result.dispatches)

@@ -29,9 +29,10 @@ from workers.committer import LEASE
 from workers.deliveries import Delivery, Restored
 from workers.errors import Cancelled, LeaseLost, one_line
 from workers.executions import Executions, ExecutionStopped, Halt, Running
-from workers.finisher import Ending, Finisher
 from workers.results import Dropped, Later, Released, TaskFailed
 from workers.runtime import Runtime
+from workers.teller import Teller
+from workers.words import Ending
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +91,8 @@ def _function(name: str) -> Callable[..., Any]:
 class Performer:
     """Runs deliveries. Tasks are recorded by the committer, then end in Redis; other jobs end as RQ ends them."""
 
-    def __init__(self, worker: Worker, executions: Executions, finisher: Finisher, failed_ttl: int) -> None:
-        self._worker, self._executions, self._finisher = worker, executions, finisher
+    def __init__(self, worker: Worker, executions: Executions, teller: Teller, failed_ttl: int) -> None:
+        self._worker, self._executions, self._teller = worker, executions, teller
         self._failed_ttl = failed_ttl
         self._stopping = threading.Lock()
 
@@ -182,7 +183,7 @@ class Performer:
         ctx.committer.record_then(told, lambda result: self._recorded(ctx, running, told, result))
 
     def _end(self, ending: Ending) -> None:
-        self._finisher.put(ending)  # before it leaves: a worker that is idle may stop its finisher
+        self._teller.put([ending])  # before it leaves: a worker that is idle may stop its teller
         self._executions.leave(ending.running)
 
     def _run(self, delivery: Delivery) -> Ending:

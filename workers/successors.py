@@ -12,14 +12,19 @@ from collections.abc import Iterable, Sequence
 from shared.errors import CrawlyardError
 from shared.queue import ROUTES, TaskQueue
 from shared.stages import Dispatch, Release, Verdict, Work
+from shared.states import TaskKind
 from workers import leases
 from workers.committer import LEASE, Committer
 from workers.deliveries import Delivery
 from workers.executions import Executions, Running
-from workers.heartbeat import LEASE_SECONDS
 from workers.pool import Pool
+from workers.teller import Teller
+from workers.words import Queued, Started, Word
 
 log = logging.getLogger(__name__)
+
+#: the queue of all tasks that follow others
+_PAGES = ROUTES[TaskKind.CRAWL_PAGE].queue
 
 
 def execution_ids(k: int) -> list[str]:
@@ -33,24 +38,33 @@ class Successors:
 
     def __init__(self, executions: Executions, committer: Committer, queue: TaskQueue) -> None:
         self._executions, self._committer, self._queue = executions, committer, queue
-        self._worker, self._queues = "", list[str]()
+        self._queues = list[str]()
         self._pool: Pool[Delivery] | None = None
+        self._teller: Teller | None = None
         #: whether nothing waited in the queues when the worker last looked
         self._is_calm, self._has_ended = False, False
+        #: whether Redis did not hear of the last ones, or wants no more
+        self._is_doubtful = False
 
-    def begin(self, worker: str, queues: Iterable[str], pool: Pool[Delivery]) -> None:
-        """From here on tasks are taken for this worker."""
-        self._worker, self._queues, self._pool = worker, list(queues), pool
+    def begin(self, queues: Iterable[str], pool: Pool[Delivery], teller: Teller) -> None:
+        """From here on tasks are taken for the worker that has these."""
+        self._queues, self._pool, self._teller = list(queues), pool, teller
+        teller.on_doubt = self._doubt
         self._committer.hand_to(self)
 
     def end(self) -> None:
         """Takes no more, from any moment on: a signal's handler may call it."""
         self._has_ended = True
 
+    def _doubt(self) -> None:
+        self._is_calm, self._is_doubtful = False, True
+
     def look(self, is_empty: bool) -> None:
         """The worker has looked into its queues: they are empty, or it had no threads for more."""
         try:
-            self._is_calm = is_empty or self._queue.waiting(self._queues) == 0
+            if self._is_doubtful:
+                self._is_doubtful = self._queue.is_held(_PAGES)
+            self._is_calm = not self._is_doubtful and (is_empty or self._queue.waiting(self._queues) == 0)
         except CrawlyardError as error:
             self._is_calm = False
             log.warning("%s", error.message)
@@ -67,19 +81,22 @@ class Successors:
             self._pool.give_back(n)
 
     def start(self, works: Sequence[Work]) -> None:
-        """Runs tasks that were started, in threads reserved for them; puts those back that must not run here."""
+        """Runs tasks that were started, in threads reserved for them, and tells Redis soon; a worker that stops puts
+        them back."""
         dispatches = [Dispatch(work.id, work.kind, work.job.ms) for work in works]
         made = zip(dispatches, works, execution_ids(len(works)), strict=True)
         runs = [self._running(d, work, run) for d, work, run in made]
         self._executions.add(runs)
-        answer = self._told(dispatches, runs)
-        told = [False] * len(runs) if answer is None else answer
-        kept = [Delivery(running, {}, False) for running, ok in zip(runs, told, strict=True) if ok]
-        is_run = self._run(kept)
-        for running, dispatch, ok in zip(runs, dispatches, told, strict=True):
-            if not (ok and is_run):
+        # before they run: Redis must hear of their starts before it hears of their ends
+        self.tell([Started(d, running.execution_id) for d, running in zip(dispatches, runs, strict=True)])
+        if not self._run([Delivery(running, {}, False) for running in runs]):
+            for running, dispatch in zip(runs, dispatches, strict=True):
                 self.give_back(1)
-                self._put_back(running, None if answer is None else dispatch)
+                self._put_back(running, dispatch)
+
+    def tell(self, words: Sequence[Word]) -> bool:
+        """Tells Redis soon; False where the worker tells it nothing more."""
+        return self._teller is not None and self._teller.put(words)
 
     def _run(self, deliveries: Sequence[Delivery]) -> bool:
         """Whether the pool takes them."""
@@ -100,26 +117,14 @@ class Successors:
             held_until=leases.held_until(work.held_since, LEASE),
         )
 
-    def _told(self, dispatches: Sequence[Dispatch], runs: Sequence[Running]) -> list[bool] | None:
-        """Whether each may run; None: Redis is away."""
-        try:
-            return self._queue.start(dispatches, [r.execution_id for r in runs], self._worker, LEASE_SECONDS)
-        except CrawlyardError as error:
-            log.warning("%s: %d tasks are put back", error.message, len(runs))
-            self._is_calm = False
-            return None
-
-    def _put_back(self, running: Running, dispatch: Dispatch | None) -> None:
-        """Untouched, and into the queue; without a `dispatch` the sweep tells Redis, once it is there again."""
+    def _put_back(self, running: Running, dispatch: Dispatch) -> None:
+        """Untouched, and into the queue."""
 
         def released(result: Verdict | BaseException) -> None:
-            try:
-                if dispatch and isinstance(result, Verdict) and result.recorded and not result.put_back:
-                    self._queue.enqueue([dispatch], taken_back=True)
-            except CrawlyardError as error:
-                log.warning("%s: the sweep will enqueue a task", error.message)
-            finally:
-                self._executions.leave(running)
+            if isinstance(result, Verdict) and result.recorded and not result.put_back:
+                self.tell([Queued(dispatch, taken_back=True)])
+            # after that: a worker that is idle may stop its teller
+            self._executions.leave(running)
 
         assert running.work is not None
         self._committer.record_then(Release(running.work), released)

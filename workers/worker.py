@@ -30,15 +30,15 @@ from rq.worker import WorkerStatus
 
 from shared.backstop import Backstop, within
 from shared.errors import CrawlyardError, QueueUnavailable
-from shared.queue import ALL_QUEUES, WAKE_KEY, redis_errors, script
+from shared.queue import ALL_QUEUES, WAKE_KEY, TaskQueue, redis_errors, script
 from shared.rqtypes import CrawlJob, CrawlQueue, OrjsonSerializer
 from workers.deliveries import FIELDS, Delivery
 from workers.executions import Executions, ExecutionStopped
-from workers.finisher import Finisher
 from workers.heartbeat import LEASE_SECONDS, Heartbeat
 from workers.perform import Performer, UnsignalledDeathPenalty
 from workers.pool import Pool
 from workers.successors import Successors, execution_ids
+from workers.teller import Teller
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +90,8 @@ class ConcurrentWorker(Worker):
         self._take_script = script(redis, "dequeue")
         self._pool = Pool[Delivery](threads, self._perform)
         self.running = Executions() if executions is None else executions
-        self.finisher = Finisher(redis, name, self._enqueue_dependents)
-        self._performer = Performer(self, self.running, self.finisher, failed_ttl)
+        self.teller = Teller(TaskQueue(redis, completed_ttl, failed_ttl), name, self._enqueue_dependents)
+        self._performer = Performer(self, self.running, self.teller, failed_ttl)
         self._heartbeat = heartbeat or Heartbeat(self.running)
         self._successors = successors
 
@@ -105,10 +105,10 @@ class ConcurrentWorker(Worker):
         """Takes and runs jobs until SIGTERM or SIGINT, or until the queues are empty in burst mode."""
         self._install_signal_handlers()  # type: ignore[no-untyped-call]
         self._begin()
-        self.finisher.start()
+        self.teller.start()
         self._heartbeat.begin(self)
         if self._successors is not None:
-            self._successors.begin(self.name, self.queue_names(), self._pool)
+            self._successors.begin(self.queue_names(), self._pool, self.teller)
         try:
             self._run_loop(burst)
         finally:
@@ -252,7 +252,7 @@ class ConcurrentWorker(Worker):
         """Tells Redis what is left to tell, as far as it listens."""
         self._heartbeat.end()
         end = time.monotonic() + self.time_left()
-        self.finisher.stop(max(0.0, end - time.monotonic()))
+        self.teller.stop(max(0.0, end - time.monotonic()))
         within(max(0.0, end - time.monotonic()), self._bury)
 
     def _bury(self) -> None:

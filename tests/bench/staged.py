@@ -25,9 +25,7 @@ STAGES = {
     "commit": ("workers.committer:Committer._commit",),
     "queue": (
         "workers.worker:ConcurrentWorker._take",
-        "workers.finisher:Finisher.finish",
-        "shared.queue:TaskQueue.enqueue",
-        "shared.queue:TaskQueue.start",
+        "workers.teller:Teller.tell",
     ),
     "task": ("workers.perform:Performer.perform", "workers.perform:Performer._recorded"),
 }

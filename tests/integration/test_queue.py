@@ -16,8 +16,9 @@ from shared.states import TaskKind
 from tests.conftest import BOTH_SERVERS
 from workers.deliveries import FIELDS
 from workers.executions import Executions, Running
-from workers.finisher import Ending, Finisher
 from workers.heartbeat import Heartbeat
+from workers.teller import Teller
+from workers.words import Ending
 
 pytestmark = pytest.mark.parametrize("redis_server", BOTH_SERVERS, indirect=True)
 
@@ -51,7 +52,7 @@ def told(queue: TaskQueue) -> Doing:
 
 
 def finish(queue: TaskQueue, *endings: Ending) -> None:
-    Finisher(queue.redis, "w1", lambda *_: None).finish(list(endings))
+    Teller(queue, "w1", lambda *_: None).tell(endings)
 
 
 def test_it_works(queue: TaskQueue) -> None:
@@ -288,11 +289,10 @@ def test_an_ending_that_redis_refuses_holds_up_no_other(queue: TaskQueue) -> Non
     queue.enqueue([PAGE, OTHER])
     bad, good = take(queue, 2)
     queue.redis.set(f"rq:results:{bad.job_id}", "not a stream")
-    finisher = Finisher(queue.redis, "w1", lambda *_: None)
-    finisher.start()
-    for running in (bad, good):
-        finisher.put(Ending(running, "ok", value=1))
-    finisher.stop()
+    teller = Teller(queue, "w1", lambda *_: None)
+    teller.start()
+    teller.put([Ending(running, "ok", value=1) for running in (bad, good)])
+    teller.stop()
     assert CrawlJob.fetch(good.job_id, connection=queue.redis).is_finished
 
 

@@ -218,9 +218,9 @@ def test_a_job_that_is_stopped_before_a_thread_has_begun_it_is_not_run(
     (taken,) = worker._take(1)
     worker.running.add([taken.running])
     worker.running.stop(job_id=job.id)
-    worker.finisher.start()
+    worker.teller.start()
     worker._perform(taken)
-    worker.finisher.stop()
+    worker.teller.stop()
     assert fetched(job).is_failed
     assert f.CALLS == []
 

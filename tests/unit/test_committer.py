@@ -7,14 +7,22 @@ from typing import Any
 import pytest
 
 from shared.errors import StoreUnavailable
-from shared.stages import Admission, Verdict
+from shared.stages import Admission, Dispatch, Verdict
+from shared.states import TaskKind
 from shared.store import step
 from shared.store.step import StepResult
 from workers.committer import Committer, Stopped
+from workers.words import Queued
+
+PAGE = Dispatch(1, TaskKind.CRAWL_PAGE, 0)
 
 
 class FakeQueue:
+    def __init__(self) -> None:
+        self.enqueued: list[Any] = []
+
     def enqueue(self, dispatches: Any) -> int:
+        self.enqueued += dispatches
         return len(dispatches)
 
 
@@ -25,6 +33,7 @@ class FakeStep:
         self.batches: list[int] = []
         self.failures: list[Exception] = []
         self.poison: set[int] = set()
+        self.dispatches: list[Dispatch] = []
         self.gate = threading.Event()
         self.gate.set()
 
@@ -35,7 +44,7 @@ class FakeStep:
         if any(a.task_id in self.poison for a in admissions):
             raise ValueError("poison")
         self.batches.append(len(admissions) + len(outcomes))
-        return StepResult([a.task_id for a in admissions], [Verdict(True) for _ in outcomes], [])
+        return StepResult([a.task_id for a in admissions], [Verdict(True) for _ in outcomes], self.dispatches)
 
 
 @pytest.fixture
@@ -100,3 +109,32 @@ def test_what_was_handed_over_before_the_stop_is_committed(fake: FakeStep) -> No
     fake.gate.set()
     made.stop()
     assert done == [Verdict(True)]
+
+
+class FakeTaker:
+    """Takes no task, and tells Redis while it is listened to."""
+
+    def __init__(self, listens: bool) -> None:
+        self.words: list[Any] = []
+        self._listens = listens
+
+    def reserve(self, _n: int) -> int:
+        return 0
+
+    def give_back(self, n: int) -> None:
+        assert n == 0
+
+    def tell(self, words: Any) -> bool:
+        self.words += words
+        return self._listens
+
+
+@pytest.mark.parametrize(("listens", "enqueued"), [(True, []), (False, [PAGE])])
+def test_tasks_are_queued_by_the_one_who_tells_while_there_is_one(
+    fake: FakeStep, committer: Committer, listens: bool, enqueued: list[Any]
+) -> None:
+    taker = FakeTaker(listens)
+    committer.hand_to(taker)  # type: ignore[arg-type]
+    fake.dispatches = [PAGE]
+    assert committer.admit([Admission(1)]) == [1]
+    assert (taker.words, committer._queue.enqueued) == ([Queued(PAGE)], enqueued)  # type: ignore[attr-defined]
