@@ -28,6 +28,7 @@ _CONTEXT = 3
 _GONE = (404, 410)
 #: read by a pattern: it is found twice as fast as by `in` or `count`
 _TWO_SPACES = re.compile(b"  ").search
+_SPACES = re.compile(b"  +").sub
 _H_TAGS = re.compile(rb"<(?=[hH])").findall
 #: the white space of `bytes.split` without the end of a line
 _AS_SPACE = bytes.maketrans(b"\t\r\v\f", b"    ")
@@ -109,8 +110,10 @@ def tidy(text: bytes) -> bytes:
     """The visible text as it is kept: lines without white space around them, none empty, at most MAX_TEXT."""
     lines = list(filter(None, map(bytes.strip, text[: 2 * MAX_TEXT].translate(_AS_SPACE).split(b"\n"))))
     kept = b"\n".join(lines)
-    if _TWO_SPACES(kept) or max(map(len, lines), default=0) > 8 * _MAX_LINE:  # most pages are tidy already
-        kept = b"\n".join([b" ".join(line.split())[: 8 * _MAX_LINE] for line in lines])
+    if _TWO_SPACES(kept):
+        kept = _SPACES(b" ", kept)
+    if max(map(len, lines), default=0) > 8 * _MAX_LINE:
+        kept = b"\n".join([line[: 8 * _MAX_LINE] for line in kept.split(b"\n")])
     kept = kept[:MAX_TEXT]
     return kept.decode("utf-8", "ignore").encode()
 

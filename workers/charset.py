@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from functools import lru_cache
 
 #: those of the Encoding Standard; Python knows more, and some of them (punycode, unicode_escape) do harm
 _KNOWN = re.compile(
@@ -47,11 +48,12 @@ def encoding_of(body: bytes, content_type: str | None) -> tuple[str, int]:
     for bom, marked in _BOMS:
         if body.startswith(bom):
             return marked, len(bom)
-    return _from_header(content_type or "") or _from_head(body[:_HEAD]) or "utf-8", 0
+    return _from_header((content_type or "")[:_HEAD]) or _from_head(body[:_HEAD]) or "utf-8", 0
 
 
+@lru_cache(500)
 def _from_header(content_type: str) -> str | None:
-    for name, quoted, bare in _parameters(content_type[:_HEAD]):
+    for name, quoted, bare in _parameters(content_type):
         if name.lower() == "charset" and (codec := _codec(quoted or bare)):
             return codec
     return None
@@ -71,11 +73,14 @@ def _from_head(head: bytes) -> str | None:
 
 
 def _from_tag(token: re.Match[bytes]) -> str | None:
+    return _from_meta(token[2]) if (token[1] or b"").lower() == b"meta" else None
+
+
+@lru_cache(500)  # most sites say it with the same words
+def _from_meta(attributes: bytes) -> str | None:
     """The encoding that a `<meta>` declares: the first of each attribute counts."""
-    if (token[1] or b"").lower() != b"meta":
-        return None
     found: dict[bytes, bytes] = {}
-    for name, double, single, bare in (m.groups(b"") for m in _ATTRIBUTE(token[2])):
+    for name, double, single, bare in (m.groups(b"") for m in _ATTRIBUTE(attributes)):
         found.setdefault(name.lower(), double or single or bare)
     content = _IN_CONTENT(found.get(b"content", b""))
     is_type = found.get(b"http-equiv", b"").strip().lower() == b"content-type"

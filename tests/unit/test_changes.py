@@ -4,9 +4,10 @@ import random
 import time
 
 import pytest
+import zstandard
 
 from shared.change_settings import ChangeSettings, Rules, rules, wrong_pattern, wrong_selector
-from shared.changes import ChangeType, Difference, Facts, unpack
+from shared.changes import MAX_UNPACKED, ChangeType, Difference, Facts, pack, unpack
 from workers import changes, extract
 from workers.changes import Fingerprint, Look
 from workers.parse import parse_html
@@ -231,3 +232,27 @@ def test_hashes_that_are_stored_already_stay_as_they_are() -> None:
     assert changes.raw_hash(facts, page.squeezed, body.encode()) == "4a16deb66680def0"
     assert (changes.clean_hash(look, DEFAULT), DEFAULT.version) == ("d7a0130aa494005d", "2389b449")
     assert changes.text_hash(look.text or b"").hex() == "b9a10bbc21ce7ec74465b20a70f6632c"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (b" a \t\v b  c\r\n\n\f\n  d ", b"a b c\nd"),
+        (b"x  " * 4_000 + b"\ny", b"x " * 3_999 + b"x\ny"),
+        (b"  " + b"y" * 9_000, b"y" * 8_000),
+        ("\u00e9".encode() * 4_001, "\u00e9".encode() * 4_000),
+        (b"y" + "\u00e9".encode() * 4_001, b"y" + "\u00e9".encode() * 3_999),
+        (b" \n" * 499_999 + b" \xc3\xa9", b""),
+        (b"word\n" * 200_000, b"word\n" * 100_000),
+    ],
+)
+def test_a_kept_text_has_no_surplus_space_and_is_bounded(text: bytes, kept: bytes) -> None:
+    assert changes.tidy(text) == kept
+
+
+@pytest.mark.parametrize("size", [0, 1, 9_000, 1 << 17, (1 << 17) + 1, 500_000])
+def test_texts_of_all_sizes_are_packed(size: int) -> None:
+    text = random.Random(size).randbytes(size // 2) + b"a" * (size - size // 2)
+    packed = pack(text)
+    assert unpack(packed) == text
+    assert zstandard.frame_content_size(packed) == size < MAX_UNPACKED
