@@ -32,6 +32,7 @@ _CLOCKS = (
 )
 _UUID = r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"
 _LONG_WORD = r"\b[0-9A-Za-z_-]{20,200}\b"
+_DIGIT, _LETTER = re.compile("[0-9]").search, re.compile("[A-Za-z]").search
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
 _DATES = (
     r"\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\b\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d\d)\b"
@@ -44,8 +45,7 @@ _NUMBERS = r"[+-]?\d+(?:[.,]\d+){0,8}%?"
 def _unless_token(match: Any) -> str:
     """A long word stays unless it mixes letters and digits."""
     word: str = match.group()
-    is_mixed = any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
-    return "" if is_mixed else word
+    return "" if _DIGIT(word) and _LETTER(word) else word
 
 
 @dataclass(frozen=True, slots=True)

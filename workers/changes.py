@@ -31,7 +31,8 @@ _TWO_SPACES = re.compile(b"  ").search
 _SPACES = re.compile(b"  +").sub
 _H_TAGS = re.compile(rb"<(?=[hH])").findall
 #: the white space of `bytes.split` without the end of a line
-_AS_SPACE = bytes.maketrans(b"\t\r\v\f", b"    ")
+_ODD_SPACE = b"\t\r\v\f"
+_AS_SPACE = bytes.maketrans(_ODD_SPACE, b"    ")
 #: a random value in the query of a redirect's or canonical's target
 _QUERY_TOKEN = re.compile(r"(?<==)(?=[^&#]*[0-9])[0-9A-Za-z_.~%-]{16,}")
 _FIELDS = {
@@ -108,14 +109,18 @@ def text_hash(text: bytes) -> bytes:
 
 def tidy(text: bytes) -> bytes:
     """The visible text as it is kept: lines without white space around them, none empty, at most MAX_TEXT."""
-    lines = list(filter(None, map(bytes.strip, text[: 2 * MAX_TEXT].translate(_AS_SPACE).split(b"\n"))))
+    text = text[: 2 * MAX_TEXT]
+    if any(map(text.__contains__, _ODD_SPACE)):
+        text = text.translate(_AS_SPACE)
+    lines = list(filter(None, map(bytes.strip, text.split(b"\n"))))
     kept = b"\n".join(lines)
     if _TWO_SPACES(kept):
         kept = _SPACES(b" ", kept)
     if max(map(len, lines), default=0) > 8 * _MAX_LINE:
         kept = b"\n".join([line[: 8 * _MAX_LINE] for line in kept.split(b"\n")])
-    kept = kept[:MAX_TEXT]
-    return kept.decode("utf-8", "ignore").encode()
+    elif len(text) <= MAX_TEXT:
+        return kept
+    return kept[:MAX_TEXT].decode("utf-8", "ignore").encode()  # what was cut may end in half a character
 
 
 def compare(before: Look, after: Look, rules: Rules, comparable: bool) -> Difference:

@@ -86,7 +86,7 @@ def _judge(ctx: Runtime, work: Work, asked: Asked, turn: Turn) -> Outcome:
     status = 403 if refusal and response.status_code < 400 else fetched.status_code or 0
     answer = Answer(status, response.headers.get("retry-after"), refusal)
     row = turns.note(ctx.politeness, response, blocked=refusal is not None)
-    block = refusals.given_up(ctx, work, response, row, turn)
+    block = refusals.given_up(ctx, work, response, refusal, row, turn)
     if block is not None:
         return Finish(work, TaskState.FAILED, fetched, error=block.message, documents=1, warnings=(block,))
     decision = decide(

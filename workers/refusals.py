@@ -24,9 +24,10 @@ def reason_of(response: Response) -> str | None:
     return f"Blocked by {who} (HTTP {response.status_code})" if who else None
 
 
-def given_up(ctx: Runtime, work: Work, response: Response, row: Blocks, turn: Turn) -> JobWarning | None:
-    """A warning, once a refused page's host is known to refuse everything. Raises Cancelled."""
-    reason = reason_of(response)
+def given_up(
+    ctx: Runtime, work: Work, response: Response, reason: str | None, row: Blocks, turn: Turn
+) -> JobWarning | None:
+    """A warning, once a page's host is known to refuse everything; `reason` is this page's. Raises Cancelled."""
     if response.status_code not in BLOCKING and reason is None:
         return None
     is_home = urls.split(response.url)[1] == "/" and work.attempt >= work.max_attempts

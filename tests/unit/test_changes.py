@@ -256,3 +256,17 @@ def test_texts_of_all_sizes_are_packed(size: int) -> None:
     packed = pack(text)
     assert unpack(packed) == text
     assert zstandard.frame_content_size(packed) == size < MAX_UNPACKED
+
+
+@pytest.mark.parametrize(
+    ("word", "left"),
+    [
+        ("very-long_words-stay-here", True),
+        ("2026-11-23_12-30-05-000", True),
+        ("x" * 18 + "1", True),
+        ("x" * 19 + "1", False),
+        ("1" + "-" * 19 + "a", False),
+    ],
+)
+def test_only_long_words_of_letters_and_digits_are_tokens(word: str, left: bool) -> None:
+    assert DEFAULT.clean(f"a {word} b") == (f"a {word} b" if left else "a  b")
