@@ -21,15 +21,16 @@ from shared.store.hot import putting, send
 
 T = TypeVar("T")
 
-#: SQLite settings measured in STORE.md; busy_timeout in ms, cache_size in KiB. A cache of more costs each commit: where
-#: a page of an index was split, SQLite looks through all that it has cached
+#: SQLite settings measured in STORE.md; busy_timeout in ms, cache_size in KiB
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=NORMAL",
     "busy_timeout=20000",
     "wal_autocheckpoint=4000",
-    "cache_size=-4096",
+    "cache_size=-65536",
 )
+#: of the writer: at a commit that split a page of an index, SQLite looks through all that is cached
+_WRITER_CACHE = "PRAGMA cache_size=-4096"
 _RETRIES = 8
 #: seconds that a write waits for a lock or its turn, whose holder may be frozen; and after which a conflict is not
 #: tried again. So a write ends within 40 s
@@ -116,17 +117,22 @@ class Store:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Connection]:
-        """SQLite's one writer keeps its connection while all goes well: the pool takes as long as some statements."""
-        kept, self._kept = self._kept, None
-        writer = kept or self._engine.connect().execution_options(writes=True)
-        well = False
+        """A connection to write with. SQLite's one writer keeps its own, with a small cache."""
+        if not self._is_sqlite:
+            with self._engine.connect() as writer:
+                yield writer
+            return
+        writer = self._kept or self._engine.connect().execution_options(writes=True)
+        raw: Any = writer.connection.dbapi_connection
+        if self._kept is None:
+            raw.execute(_WRITER_CACHE)
+        self._kept = writer
         try:
             yield writer
-            well = True
         finally:
-            if well and self._is_sqlite:
-                self._kept = writer
-            else:
+            if raw.in_transaction:  # it could not even be rolled back
+                self._kept = None
+                writer.invalidate()
                 writer.close()
 
     @contextlib.contextmanager

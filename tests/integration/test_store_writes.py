@@ -78,3 +78,14 @@ def test_what_a_failed_write_had_put_is_never_sent(store: Store) -> None:
     store.write(_put)
     with store.read() as conn:
         assert _count(conn) == 2
+
+
+def test_only_the_writer_of_sqlite_has_a_small_cache(sqlite_store: Store) -> None:
+    def size(conn: Connection) -> int:
+        return conn.exec_driver_sql("PRAGMA cache_size").scalar_one()
+
+    with pytest.raises(LookupError):
+        sqlite_store.write(_add_and_fail)
+    with sqlite_store.read() as conn:
+        assert sqlite_store.write(size) == -4096
+        assert size(conn) == -65536
