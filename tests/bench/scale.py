@@ -25,7 +25,7 @@ from tests.postgres import find_binaries
 
 _STRETCH = 1_000
 #: stretches around a size, each beside one of a small crawl in the same second: the machine's speed comes and goes
-_LOOKS = 5
+_LOOKS = 15
 
 
 def small(url: str) -> float:
