@@ -186,6 +186,7 @@ def _stuck() -> StoreUnavailable:
 
 def _take_turn(fd: int, deadline: float) -> None:
     """Takes the writers' file lock. Raises StoreUnavailable when its holder does not move on until the deadline."""
+    pause = 0.000125  # a commit takes 2 ms: to look for it every 2 ms was to wait as long again
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -193,7 +194,7 @@ def _take_turn(fd: int, deadline: float) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise _stuck() from None
-        time.sleep(0.002)
+        time.sleep(pause := min(2 * pause, 0.002))
 
 
 def open_store(
