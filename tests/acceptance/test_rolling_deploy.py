@@ -30,7 +30,7 @@ def old_code(tmp_path: Path) -> Path:
 
 
 def test_a_crawl_goes_through_a_rolling_deploy(old_code: Path, tmp_path: Path, empty_store_url: str) -> None:
-    with Site(linked_site(PAGES), delay=0.05) as site:
+    with Site(linked_site(PAGES), delay=0.15) as site:
         allowed = {"CRAWLYARD_ALLOW_PRIVATE": site.host, "GRACE": "5"}
         with System(tmp_path, empty_store_url, PYTHONPATH=str(old_code), **allowed) as system:
             system.start(workers=1)
@@ -42,7 +42,9 @@ def test_a_crawl_goes_through_a_rolling_deploy(old_code: Path, tmp_path: Path, e
             assert system.run("release").wait(60) == 0
             system.run("worker")
             before = system.pages_done(job_id)
-            until(lambda: system.pages_done(job_id) >= before + 30, 30, "old and new crawl nothing together")
+            # on a machine that is held up the old worker may have all but finished by now
+            together = min(before + 30, PAGES)
+            until(lambda: system.pages_done(job_id) >= together, 30, "old and new crawl nothing together")
             for process in old:
                 if process.poll() is None:
                     process.send_signal(signal.SIGTERM)
