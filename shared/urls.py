@@ -185,7 +185,7 @@ class Resolver:
         return folders[min(up, len(folders) - 1)]
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=5_000)
 def _in_folder(ref: str, folder: str) -> str | None:
     """`Resolver.or_empty` on any page of a folder, None where more of the page's URL counts.
 
