@@ -192,8 +192,8 @@ class _Odd:
         self._response = http.client.HTTPResponse(cast(Any, _Replay(sock, begun)), method=method)
         self._response.begin()
         self.status, self.headers = self._response.status, _joined(self._response.msg.items())
-        said = _length(self.headers)
-        self.length = None if self._response.chunked else self._response.length if said is None else said
+        _length(self.headers)
+        self.length = self._response.length
 
     def chunks(self, most: int) -> Iterator[bytes]:
         response = self._response

@@ -81,6 +81,7 @@ class Connections:
         if tls is None:
             self._tls.load_verify_locations(where())
         self._tls.sslsocket_class = _TlsSocket
+        self._tls.hostname_checks_common_name = False  # RFC 9525, 2: the subject's name says nothing
         self._idle: OrderedDict[str, list[GuardedSocket]] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -127,11 +127,11 @@ class Store:
         writer = self._kept or self._engine.connect().execution_options(writes=True)
         raw: Any = writer.connection.dbapi_connection
         self._writes = 0 if self._kept is None else self._writes + 1
-        if self._writes % _WRITES == 0:
-            (pages,) = raw.execute("PRAGMA page_count").fetchone()
-            raw.execute(f"PRAGMA cache_size=-{_LARGE_CACHE if pages > _MANY_PAGES else _SMALL_CACHE}")
         self._kept = writer
         try:
+            if self._writes % _WRITES == 0:
+                (pages,) = raw.execute("PRAGMA page_count").fetchone()
+                raw.execute(f"PRAGMA cache_size=-{_LARGE_CACHE if pages > _MANY_PAGES else _SMALL_CACHE}")
             yield writer
         finally:
             if raw.in_transaction:  # it could not even be rolled back

@@ -448,3 +448,11 @@ def test_tls_works_is_kept_alive_and_bounded(tls_files: tuple[str, str]) -> None
 def test_an_unknown_authority_is_a_tls_error(fetcher: Fetcher, tls_files: tuple[str, str]) -> None:
     with secure(Site(), tls_files) as site, pytest.raises(errors.TlsError, match="certificate"):
         fetcher.get(f"https://{site.host}/")
+
+
+def test_a_certificate_for_another_name_is_a_tls_error(tls_files: tuple[str, str]) -> None:
+    """Neither its addresses nor its subject's name make it one for localhost."""
+    trust = ssl.create_default_context(cafile=tls_files[0])
+    fetcher = Fetcher(LIMITS, EgressPolicy(("localhost", "127.0.0.1")), "t", tls=trust)
+    with secure(Site(), tls_files) as site, pytest.raises(errors.TlsError, match="localhost"):
+        fetcher.get(f"https://localhost:{site.host.rpartition(':')[2]}/")
