@@ -1,6 +1,6 @@
 """What each host can bear, as this process sees it: how many requests at once, and how far apart.
 
-A host begins with a quarter of the threads and gains one with each answer, so that one that never answers
+A host begins with half of the threads and gains one with each answer, so that one that never answers
 cannot hold them all; each failure halves what it may hold. A host whose latency rises well over its usual one
 is overloaded, by us or by others: requests are spread until it has recovered.
 """
@@ -52,7 +52,7 @@ class HostLoads:
     """The loads of the hosts asked lately. Thread-safe."""
 
     def __init__(self, threads: int) -> None:
-        self._most, self._first = threads, max(_LEAST, threads // 4)
+        self._most, self._first = threads, max(_LEAST, threads // 2)
         self._lock = threading.Lock()
         self._loads: OrderedDict[str, _Load] = OrderedDict()
 
@@ -92,7 +92,10 @@ class HostLoads:
         """Notes an answer and how long it took; the interval (seconds) that the host needs now."""
         with self._lock:
             load = self._load(host)
-            load.cap = min(load.cap + 1, self._most)
+            if load.cap < self._most:
+                load.cap += 1
+                # beside the one that the place of this answer goes to
+                load.free.notify()
             load.measure(seconds)
             return wanted_interval(load.usual, load.latency)
 

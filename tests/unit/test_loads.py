@@ -1,9 +1,12 @@
 """What a host can bear, without I/O."""
 
 import threading
+from functools import partial
 
 import pytest
 
+from tests.waiting import until
+from workers import loads as loads_module
 from workers.loads import HostLoads, wanted_interval
 
 
@@ -39,8 +42,8 @@ def entered(loads: HostLoads, host: str = "h", most: int = 100) -> int:
 
 def test_a_host_that_never_answers_cannot_hold_all_threads() -> None:
     loads = HostLoads(32)
-    assert entered(loads) == 8
-    assert entered(loads, "other") == 8
+    assert entered(loads) == 16
+    assert entered(loads, "other") == 16
 
 
 def test_each_answer_makes_room_and_each_failure_halves_it() -> None:
@@ -52,6 +55,23 @@ def test_each_answer_makes_room_and_each_failure_halves_it() -> None:
     for _ in range(32):
         loads.leave("h")
     assert entered(loads) == 16
+
+
+def test_an_answer_wakes_two_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loads_module, "_STEP", 60.0)
+    loads = HostLoads(16)
+    assert entered(loads) == 8
+    got: list[bool] = []
+    enter = partial(loads.enter, "h", 60, lambda: False)
+    waiters = [threading.Thread(target=lambda: got.append(enter()), daemon=True) for _ in range(2)]
+    for waiter in waiters:
+        waiter.start()
+    until(lambda: loads._loads["h"].waiting == 2)
+    loads.answered("h", 0.1)
+    loads.leave("h")
+    for waiter in waiters:
+        waiter.join(10)
+    assert got == [True, True]
 
 
 def test_who_waits_gets_the_place_that_comes_free() -> None:
