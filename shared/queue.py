@@ -211,6 +211,11 @@ class TaskQueue:
                 pipe.llen(f"{RQ_KEY_PREFIX}:queue:{name}")
             return sum(pipe.execute())
 
+    def workers(self, queue: str) -> int:
+        """How many workers take from a queue; a dead one counts until RQ cleans it up."""
+        with redis_errors():
+            return int(self.redis.scard(f"rq:workers:{queue}"))
+
     def remove(self, dispatches: Iterable[Dispatch]) -> None:
         """Takes tasks out of Redis."""
         for chunk in _chunks(list(dispatches)):

@@ -1,6 +1,7 @@
 """The stages of a task between store, queue and worker: one frozen record each, renamed when its meaning changes."""
 
 import builtins
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from shared import ids
@@ -211,6 +212,22 @@ class Admission:
     task_id: int
     #: an operator put a failed task back (`rq requeue`): run it again with fresh attempts
     requeued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What a worker process can take on beside what it tells of."""
+
+    #: tasks that it starts at once, in the places of pages that end
+    free: int = 0
+    #: whether some of a job's pages go through the queue all the same, for workers that have less to do
+    shares: bool = True
+    #: by job: the tasks promised to it on which it counts
+    kept: Mapping[int, Collection[int]] = field(default_factory=dict)
+    #: by job: how many promises it would like to have
+    wanted: Mapping[int, int] = field(default_factory=dict)
+    #: by ended page: the promised one that it has begun in that one's place
+    followed: Mapping[int, Work] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,20 @@ from sqlalchemy import select
 from shared import ids
 from shared.clock import SECOND, now_us
 from shared.models import Job, JobOptions
-from shared.stages import Admission, Delay, Dispatch, Fetched, Finish, Found, NewLink, Outcome, Release, Verdict, Work
+from shared.stages import (
+    Admission,
+    Delay,
+    Dispatch,
+    Fetched,
+    Finish,
+    Found,
+    Hands,
+    NewLink,
+    Outcome,
+    Release,
+    Verdict,
+    Work,
+)
 from shared.states import SourceType, TaskState
 from shared.store import Store, counters, jobs, keys, step
 from shared.store.jobs import FirstTask
@@ -36,11 +49,13 @@ class Crawl:
         admissions: Iterable[int | Admission] = (),
         outcomes: Sequence[Outcome] = (),
         now: int | None = None,
-        hands: int = 0,
+        hands: int | Hands = 0,
+        worker: str | None = None,
     ) -> StepResult:
         """One step of the store."""
         asked = [a if isinstance(a, Admission) else Admission(a) for a in admissions]
-        return step.run(self.store, asked, outcomes, now or now_us(), LEASE, hands=hands)
+        able = Hands(hands) if isinstance(hands, int) else hands
+        return step.run(self.store, asked, outcomes, now or now_us(), LEASE, hands=able, worker=worker)
 
     def admit(self, task_id: int, now: int | None = None) -> Work:
         """Starts a task that must be startable."""

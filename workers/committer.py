@@ -19,7 +19,7 @@ from shared.clock import SECOND, now_us
 from shared.errors import CrawlyardError, QueueUnavailable, StoreUnavailable
 from shared.measures import COMMIT_SECONDS, COMMITTED, Measures
 from shared.queue import TaskQueue
-from shared.stages import Admission, Finish, Outcome, Verdict, Work
+from shared.stages import Admission, Hands, Outcome, Verdict, Work
 from shared.store import Store, step
 from shared.store.step import StepResult
 from workers.words import Queued, Word
@@ -31,6 +31,8 @@ LEASE = 10 * SECOND
 _MOST = 64
 #: longest time that a busy committer waits for company, in seconds
 _LINGER = 0.01
+#: seconds that outcomes wait for company whose places are taken already
+_PATIENCE = 0.02
 #: items a second above which lingering pays
 _BUSY = 140.0
 #: seconds between two looks whether an admission is still wanted
@@ -44,14 +46,17 @@ class Stopped(CrawlyardError):
 class Taker(Protocol):
     """Runs the tasks that a commit has started, in the threads of those that ended."""
 
-    def reserve(self, n: int) -> int:
-        """How many of `n` it takes."""
+    def offer(self, ended: Sequence[tuple[Outcome, Work | None]]) -> Hands:
+        """What it takes on beside the commit of these outcomes, each with the task begun in its place."""
 
-    def start(self, works: Sequence[Work]) -> None:
-        """Runs these. Must not raise."""
+    def take(self, hands: Hands, result: StepResult, now: int) -> None:
+        """Runs what that commit has started, at `now` in microseconds. Must not raise."""
 
-    def give_back(self, n: int) -> None:
-        """So many of those reserved do not come."""
+    def give_up(self, hands: Hands) -> None:
+        """There was no such commit; another one may come."""
+
+    def refuse(self, works: Sequence[Work]) -> None:
+        """These were begun and will not be started."""
 
     def tell(self, words: Sequence[Word]) -> bool:
         """Tells Redis soon; False where it does not. Must not raise."""
@@ -62,6 +67,8 @@ class _Item:
     what: Admission | Outcome
     #: called in the committing thread with the Work, the Verdict or the error
     done: Callable[[Any], None]
+    #: the promised task that has begun in its place: nobody waits for the commit
+    followed_by: Work | None = None
 
 
 class Committer(threading.Thread):
@@ -83,6 +90,8 @@ class Committer(threading.Thread):
         self._crowded = crowded
         self._items: deque[_Item] = deque()
         self._wake = threading.Condition()
+        #: whether somebody waits for the next commit
+        self._hurries = False
         self._stopping = False
         self._rate, self._last, self._cost = 0.0, time.monotonic(), 0.0
         self._taker: Taker | None = None
@@ -116,9 +125,14 @@ class Committer(threading.Thread):
         verdict: Verdict = self._future(outcome).result()
         return verdict
 
-    def record_then(self, outcome: Outcome, done: Callable[[Verdict | BaseException], None]) -> None:
-        """Records an outcome and calls `done`, in the committing thread, when that is durable or has failed."""
-        self._put(_Item(outcome, done))
+    def record_then(
+        self, outcome: Outcome, done: Callable[[Verdict | BaseException], None], followed_by: Work | None = None
+    ) -> None:
+        """Records an outcome and calls `done`, in the committing thread, when that is durable or has failed.
+
+        `followed_by` is the promised task that was begun in the place of this one, for its taker.
+        """
+        self._put(_Item(outcome, done, followed_by))
 
     def _future(self, what: Admission | Outcome) -> "Future[Any]":
         future: Future[Any] = Future()
@@ -130,7 +144,9 @@ class Committer(threading.Thread):
             if self._stopping:
                 raise Stopped
             self._items.append(item)
-            if len(self._items) == 1 or len(self._items) >= _MOST:
+            hurries = item.followed_by is None and not self._hurries
+            self._hurries = self._hurries or hurries
+            if hurries or len(self._items) == 1 or len(self._items) >= _MOST:
                 self._wake.notify()
 
     def stop(self, seconds: float | None = None) -> None:
@@ -153,9 +169,11 @@ class Committer(threading.Thread):
         with self._wake:
             while not self._items and not self._stopping:
                 self._wake.wait()
+            self._wake.wait_for(lambda: self._hurries or len(self._items) >= _MOST or self._stopping, _PATIENCE)
             if self._rate > _BUSY and len(self._items) < _MOST and not self._stopping:
                 self._wake.wait_for(lambda: len(self._items) >= _MOST or self._stopping, min(_LINGER, 2 * self._cost))
             batch = [self._items.popleft() for _ in range(min(len(self._items), _MOST))]
+            self._hurries = any(item.followed_by is None for item in self._items)
         self._measure(len(batch))
         return batch
 
@@ -174,6 +192,8 @@ class Committer(threading.Thread):
         except Exception as error:  # boundary: the thread must outlive any item
             if len(batch) == 1:
                 log.exception("an item cannot be committed")
+                if self._taker and batch[0].followed_by is not None:
+                    self._taker.refuse([batch[0].followed_by])
                 batch[0].done(error)
                 return
             for item in batch:
@@ -192,20 +212,23 @@ class Committer(threading.Thread):
     def _handed(self, admissions: Sequence[_Item], outcomes: Sequence[_Item]) -> StepResult:
         """Commits, and hands over what was started."""
         tried: list[int] = []
-        ended = sum(isinstance(i.what, Finish) for i in outcomes)
-        hands = self._taker.reserve(ended) if self._taker and ended else 0
-        started: Sequence[Work] = ()
+        taker = self._taker if outcomes else None
+        # `what` is an Outcome in each
+        ended: list[tuple[Any, Work | None]] = [(i.what, i.followed_by) for i in outcomes]
+        hands = taker.offer(ended) if taker else Hands()
         try:
             result = self._patiently(lambda: self._try(admissions, outcomes, tried, hands))
-            started = result.started
-        finally:
-            if self._taker:
-                self._taker.give_back(hands - len(started))
-        if self._taker and started:
-            self._taker.start(started)
+        except BaseException:
+            if taker:
+                taker.give_up(hands)
+            raise
+        if taker:
+            taker.take(hands, result, tried[-1])
         return result
 
-    def _try(self, admissions: Sequence[_Item], outcomes: Sequence[_Item], tried: list[int], hands: int) -> StepResult:
+    def _try(
+        self, admissions: Sequence[_Item], outcomes: Sequence[_Item], tried: list[int], hands: Hands
+    ) -> StepResult:
         now, earlier = self._clock(), tuple(tried)
         tried.append(now)
         return step.run(

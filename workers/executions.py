@@ -46,6 +46,8 @@ class Running:
     work: Work | None = None
     #: moment of `leases.clock` until which the task is surely ours
     held_until: float = float("inf")
+    #: begun before any commit has started it (workers/promised.py)
+    is_promised: bool = False
 
     def halted(self) -> bool:
         """Asked by the fetch between its steps."""

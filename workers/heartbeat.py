@@ -100,7 +100,7 @@ class Heartbeat:
                 r.told = True
 
     def _renew(self) -> None:
-        running = [r for r in self._executions.all() if r.work is not None]
+        running = [r for r in self._executions.all() if r.work is not None and not r.is_promised]
         if self._store is None or not running:
             return
         began = leases.clock()

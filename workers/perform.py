@@ -4,7 +4,8 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, cast
 
@@ -29,6 +30,7 @@ from workers.committer import LEASE
 from workers.deliveries import Delivery, Restored
 from workers.errors import Cancelled, LeaseLost, one_line
 from workers.executions import Executions, ExecutionStopped, Halt, Running
+from workers.promised import Promised
 from workers.results import Dropped, Later, Released, TaskFailed
 from workers.runtime import Runtime
 from workers.teller import Teller
@@ -91,8 +93,15 @@ def _function(name: str) -> Callable[..., Any]:
 class Performer:
     """Runs deliveries. Tasks are recorded by the committer, then end in Redis; other jobs end as RQ ends them."""
 
-    def __init__(self, worker: Worker, executions: Executions, teller: Teller, failed_ttl: int) -> None:
-        self._worker, self._executions, self._teller = worker, executions, teller
+    def __init__(
+        self,
+        worker: Worker,
+        executions: Executions,
+        teller: Teller,
+        failed_ttl: int,
+        promised: Promised | None = None,
+    ) -> None:
+        self._worker, self._executions, self._teller, self._promised = worker, executions, teller, promised
         self._failed_ttl = failed_ttl
         self._stopping = threading.Lock()
 
@@ -119,47 +128,80 @@ class Performer:
             return None
 
     def perform(self, delivery: Delivery) -> None:
-        """Runs a delivery. A task may still wait for its commit when this returns."""
-        running = delivery.running
+        """Runs a delivery, and what follows it in its place. A task may still wait for its commit when this returns."""
+        with self._entered(delivery.running) as running:
+            following = self._perform(delivery, running)
+        while following is not None and following.work is not None:
+            with self._entered(following) as running:
+                following = self._perform_task(running, following.work)
+
+    @contextmanager
+    def _entered(self, running: Running) -> Iterator[Running]:
         self._executions.enter(running)
         ids = _ids_of(running)
         logs.bind(**ids)
         try:
             with telemetry.span(f"job in {running.queue}", **ids):
-                self._perform(delivery, running)
+                yield running
         finally:
             self._executions.exit(running)
 
-    def _perform(self, delivery: Delivery, running: Running) -> None:
+    def _perform(self, delivery: Delivery, running: Running) -> Running | None:
         if running.work is not None:
-            self._perform_task(ROUTES[running.work.kind].function, running, running.work)
-        elif delivery.is_special:
+            return self._perform_task(running, running.work)
+        if delivery.is_special:
             self._perform_by_rq(delivery)
         else:
             self._end(self._run(delivery))
+        return None
 
-    def _perform_task(self, function: str, running: Running, work: Work) -> None:
+    def _perform_task(self, running: Running, work: Work) -> Running | None:
+        """Runs a task; what this thread is to run next."""
+        outcome = self._outcome(running, work)
+        if outcome is None:
+            self._when_started(running, lambda: self._end(Ending(running, "drop")))
+            return None
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s: %s", work.url, _summary(outcome))
+        if running.is_promised or self._promised is None:
+            self._when_started(running, lambda: self._record(running, outcome, None))
+            return None
+        following = self._promised.follow(running, outcome)
+        self._record(running, outcome, following)
+        return following
+
+    def _when_started(self, running: Running, then: Callable[[], None]) -> None:
+        if self._promised is not None:
+            self._promised.when_started(running, then)
+        else:
+            then()
+
+    def _record(self, running: Running, outcome: Outcome, following: Running | None) -> None:
         ctx = runtime.current()
+        ctx.committer.record_then(
+            outcome,
+            lambda result: self._recorded(ctx, running, outcome, result),
+            following.work if following is not None else None,
+        )
+
+    def _outcome(self, running: Running, work: Work) -> Outcome | None:
+        """What became of a task; None: nothing, its job is over."""
+        ctx, function = runtime.current(), ROUTES[work.kind].function
         try:
             with leases.guarding(running.is_held):
                 outcome = tasks_module.STEPS[function](ctx, work, running.halted)
             if running.halt is Halt.STOPPED:
                 # stopped between its last look and its end: the operator's word counts
                 raise Cancelled
+            return outcome
         except Cancelled as stop:
             # without its lease it goes back; where it is another's already, the store takes no word of ours
             is_lost = isinstance(stop, LeaseLost) and running.halt is None
-            halted = Release(work) if is_lost else tasks_module.halted(running.halt, work)
-            if halted is None:
-                self._end(Ending(running, "drop"))
-                return
-            outcome = halted
+            return Release(work) if is_lost else tasks_module.halted(running.halt, work)
         except Exception as error:  # boundary: a fault of ours fails this task and no other
             log.exception("task %s broke", running.job_id)
-            outcome = Finish(work, TaskState.FAILED, error=one_line(f"Internal error: {type(error).__name__}: {error}"))
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s: %s", work.url, _summary(outcome))
-        ctx.committer.record_then(outcome, lambda result: self._recorded(ctx, running, outcome, result))
+            reason = one_line(f"Internal error: {type(error).__name__}: {error}")
+            return Finish(work, TaskState.FAILED, error=reason)
 
     def _recorded(self, ctx: Runtime, running: Running, outcome: Outcome, result: Verdict | BaseException) -> None:
         """In the committing thread: the record is durable (or is not), Redis may know."""

@@ -91,7 +91,8 @@ class ConcurrentWorker(Worker):
         self._pool = Pool[Delivery](threads, self._perform)
         self.running = Executions() if executions is None else executions
         self.teller = Teller(TaskQueue(redis, completed_ttl, failed_ttl), name, self._enqueue_dependents)
-        self._performer = Performer(self, self.running, self.teller, failed_ttl)
+        promised = successors.promised if successors is not None else None
+        self._performer = Performer(self, self.running, self.teller, failed_ttl, promised)
         self._heartbeat = heartbeat or Heartbeat(self.running)
         self._successors = successors
 

@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, case, update
+from sqlalchemy import bindparam, case, select, update
 
 from shared import ids
 from shared.changes import Watch
 from shared.models import Job
-from shared.stages import Admission, Fetched, FirstRequest, Work
+from shared.stages import Admission, Fetched, FirstRequest, Outcome, Verdict, Work
 from shared.states import UNCACHED, CacheStatus, JobState, SourceType, TaskKind, TaskState
 from shared.store import changes, jobs
 from shared.store.among import among
@@ -35,6 +35,9 @@ _START = Hot(
 )
 
 
+_OPEN = Hot(select(_T.id, _T.state, _T.run, _T.claimed_until).where(among(_T.id, "ids")))
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """A task to be started."""
@@ -44,15 +47,54 @@ class Start:
     is_reopened: bool = False
 
 
-def start(ledger: Ledger, starts: Sequence[Start | None], until: int) -> list[Work | None]:
-    """Starts tasks, held until a moment; None stays None."""
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What was asked for, as the caller needs it."""
+
+    #: None stays None
+    started: list[Work | None]
+    promised: list[Work]
+
+
+def begin(ledger: Ledger, starts: Sequence[Start | None], promised: Sequence[Start], until: int) -> Begun:
+    """Starts tasks, held until a moment, and those promised ones that were begun; looks up what others need."""
     given = [s for s in starts if s is not None]
-    if not given:
-        return [None] * len(starts)
-    _START.put(ledger.conn, {"ids": sorted(s.row.id for s in given), "now": ledger.now, "until": until})
-    keys = {(s.job.domain.id, s.row.url_hash) for s in given if s.row.kind == TaskKind.CRAWL_PAGE}
+    starting = {s.row.id for s in given} | ledger.begun
+    if starting:
+        _START.put(ledger.conn, {"ids": sorted(starting), "now": ledger.now, "until": until})
+    keys = {(s.job.domain.id, s.row.url_hash) for s in (*given, *promised) if s.row.kind == TaskKind.CRAWL_PAGE}
     watched = changes.watch(ledger.conn, keys) if keys else {}
-    return [_work(ledger, s, watched) if s is not None else None for s in starts]
+    started = [_work(ledger, s, watched) if s is not None else None for s in starts]
+    return Begun(started, [_work(ledger, s, watched) for s in promised])
+
+
+def follow(ledger: Ledger, outcomes: Sequence[Outcome], verdicts: Sequence[Verdict], held: Collection[int]) -> set[int]:
+    """Which promised tasks take the places of pages that ended here: they are started, if still pending.
+
+    `held` as for `admit`.
+    """
+    asked = ledger.hands.followed
+    if not asked:
+        return set()
+    # no lock: a pending task changes under the lock of its job only, and a job that is cancelled has no window
+    rows = {row.id: row for row in _OPEN.rows(ledger.conn, {"ids": sorted(work.id for work in asked.values())})}
+    found: set[int] = set()
+    for o, verdict in zip(outcomes, verdicts, strict=True):
+        work = asked.get(o.work.id)
+        row = rows.get(work.id) if work is not None else None
+        if work is None or row is None:
+            continue
+        if row.run == work.run and _is_ours(row, held):
+            found.add(row.id)
+        elif verdict.recorded and _is_untouched(row, work) and ledger.account(o.work.job.id).follow():
+            found.add(row.id)
+            ledger.begun.add(row.id)
+    return found
+
+
+def _is_untouched(row: Any, work: Work) -> bool:
+    """Whether a task is as it was when it was promised."""
+    return bool(row.state == TaskState.PENDING and row.run + 1 == work.run)
 
 
 def admit(

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, not_, select, update
 
 from shared import ids
-from shared.stages import Dispatch, Finish
+from shared.stages import Dispatch, Finish, Hands
 from shared.states import ACTIVE_JOB, JobMode, JobState, TaskKind, TaskState
 from shared.store import counters, events, levels, notes
 from shared.store.among import among
 from shared.store.hot import Hot
 from shared.store.hot_rows import HotUpdate
+from shared.store.promises import Promises
 from shared.store.tables import IS_IN_FLIGHT, IS_PENDING, job_state, jobs, tasks
 
 _earlier = jobs.alias("earlier")
@@ -38,12 +39,15 @@ _LOCK = Hot(
 )
 #: a process from before `max_depth` leaves it out
 _DEPTH = func.coalesce(tasks.c.depth, 0).label("depth")
-_CLAIMABLE = Hot(
+_NEXT = (
     select(*(c for c in tasks.c if c.name != "depth"), _DEPTH)
     .where(tasks.c.job_id == bindparam("job"), IS_PENDING)
     .order_by(tasks.c.priority.desc(), tasks.c.id)
     .limit(bindparam("k"))
 )
+_CLAIMABLE = Hot(_NEXT)
+#: but for those that are taken
+_CLAIMABLE_BESIDE = Hot(_NEXT.where(not_(among(tasks.c.id, "taken"))))
 #: pending tasks looked through for one whose host need not be waited for
 _LOOK_AHEAD = 2000
 _AHEAD = (
@@ -59,7 +63,7 @@ _CLAIMABLE_ELSEWHERE = (
     .order_by(_AHEAD.c.priority.desc(), _AHEAD.c.id)
     .limit(bindparam("k"))
 )
-#: every eighth page goes through the queue all the same, so that workers which have less to do get their share
+#: every eighth page goes through the queue all the same, where other workers may have less to do
 _SHARED = 8
 _CLAIM = Hot(update(tasks).where(among(tasks.c.id, "ids")).values(state=TaskState.QUEUED, queued_at=bindparam("now")))
 #: what waits of a paused job: delayed, and due as soon as the job goes on
@@ -68,7 +72,7 @@ _PARK = (
     .where(tasks.c.job_id == bindparam("job"), IS_IN_FLIGHT, tasks.c.state == TaskState.QUEUED)
     .values(state=TaskState.DELAYED, next_attempt_at=bindparam("now"))
 )
-_SAVE = HotUpdate(job_state, ["next_seq", "n_pages", "n_open", "n_inflight", "discovering"], ["job_id"])
+_SAVE = HotUpdate(job_state, ["next_seq", "n_pages", "n_open", "n_inflight", "discovering", "promised"], ["job_id"])
 
 
 @dataclass(slots=True)
@@ -83,6 +87,7 @@ class Account:
     n_inflight: int
     window: int
     discovering: int
+    promises: Promises
     #: whether the job has a max_depth
     by_levels: bool = False
     is_paused: bool = False
@@ -104,6 +109,14 @@ class Account:
         self.n_inflight -= 1
         self.freed += 1
         self.n_pages -= 0 if counts_as_page else 1
+
+    def follow(self) -> bool:
+        """A promised page takes the place of one that ended; whether there is one for it."""
+        if self.is_paused or not self.freed or self.n_inflight >= self.window:
+            return False
+        self.n_inflight += 1
+        self.freed -= 1
+        return True
 
     def reopened(self) -> None:
         """A failed page task is in the queue again."""
@@ -149,17 +162,23 @@ class Ledger:
         conn: Connection,
         now: int,
         crowded: frozenset[str] = frozenset(),
-        hands: int = 0,
+        hands: Hands | None = None,
         worker: str | None = None,
+        lease: int = 0,
     ) -> None:
-        """`hands`: how many of the next tasks the caller starts itself, each in the place of one that ended."""
+        """`hands`: which of the next tasks the caller takes on itself; promises last as long as a lease."""
         self.conn = conn
         self.now = now
         #: name of the process whose outcomes these are
         self.worker = worker
-        self._hands = hands
+        self.hands = hands or Hands()
+        self._lease = lease
         #: claimed, for the caller to start
         self.handed: list[Any] = []
+        #: tasks promised to the caller that it has begun: started now
+        self.begun: set[int] = set()
+        #: newly promised to the caller
+        self.promised: list[Any] = []
         #: claimed, to be written
         self._queued: list[int] = []
         self._crowded = [f"{scheme}://{host}" for host in sorted(crowded) for scheme in ("http", "https")]
@@ -170,7 +189,12 @@ class Ledger:
         missing = sorted(job_ids - self._accounts.keys())
         if missing:
             for row in _LOCK.rows(self.conn, {"ids": missing}):
-                self._accounts[row.job_id] = _account(row)
+                self._accounts[row.job_id] = _account(row, self.now)
+
+    @property
+    def booked(self) -> frozenset[int]:
+        """The jobs that have an account."""
+        return frozenset(self._accounts)
 
     def account(self, job_id: int) -> Account:
         """The account of a job locked before."""
@@ -191,24 +215,63 @@ class Ledger:
 
     def _claim(self, account: Account) -> list[Dispatch]:
         if account.is_paused:
+            account.promises.clear()
             self.conn.execute(_PARK, {"job": account.job_id, "now": self.now})
             return []
-        room = min(account.window, account.n_open) - account.n_inflight
+        room = max(0, min(account.window, account.n_open) - account.n_inflight)
+        kept = self._keep(account)
         if not self._crowded:
-            return self._take(account, self._claimable(account, room))
+            found = self._claimable(account, room + self._wanted(account, len(kept)))
+            self._promise(account, kept, found[room:])
+            return self._take(account, found[:room])
         claimed = self._take(account, self._claimable(account, min(room, account.half - account.n_inflight)))
         return claimed + self._take(account, self._claimable_elsewhere(account, room - len(claimed)))
 
+    def _keep(self, account: Account) -> list[int]:
+        """The caller's promises that last on."""
+        kept = [i for i in self.hands.kept.get(account.job_id, ()) if i not in self.begun]
+        if self.worker is not None:
+            account.promises.put(self.worker, kept, self.now + self._lease)
+        return kept
+
+    def _wanted(self, account: Account, kept: int) -> int:
+        """How many promises the caller wants more; none where it matters which page comes first."""
+        if self.worker is None or account.by_levels or not account.window:
+            return 0
+        return max(0, self.hands.wanted.get(account.job_id, 0) - kept)
+
+    def _promise(self, account: Account, kept: Sequence[int], found: Sequence[Any]) -> None:
+        mine = [row for row in found if self._is_mine(row)]
+        if mine and self.worker is not None:
+            account.promises.put(self.worker, [*kept, *(row.id for row in mine)], self.now + self._lease)
+            self.promised += mine
+
+    def _is_mine(self, row: Any) -> bool:
+        """Whether the caller may take a task on without the queue."""
+        return not self.hands.shares or ids.seq_of(row.id) % _SHARED != 0
+
     def _claimable(self, account: Account, k: int) -> Sequence[Any]:
-        return _CLAIMABLE.rows(self.conn, {"job": account.job_id, "k": k}) if k > 0 else []
+        if k <= 0:
+            return []
+        taken = self._taken(account)
+        values = {"job": account.job_id, "k": k}
+        if not taken:
+            return _CLAIMABLE.rows(self.conn, values)
+        return _CLAIMABLE_BESIDE.rows(self.conn, values | {"taken": taken})
 
     def _claimable_elsewhere(self, account: Account, k: int) -> Sequence[Any]:
         if k <= 0:
             return []
         self._queue()
         own = account.origin or account.known_origin or ""
-        values = {"job": account.job_id, "k": k, "own": own, "crowded": self._crowded}
-        return self.conn.execute(_CLAIMABLE_ELSEWHERE, values).all()
+        taken = self._taken(account)
+        values = {"job": account.job_id, "k": k + len(taken), "own": own, "crowded": self._crowded}
+        found = self.conn.execute(_CLAIMABLE_ELSEWHERE, values).all()
+        return [row for row in found if row.id not in taken][:k]
+
+    def _taken(self, account: Account) -> set[int]:
+        """What is pending still, but promised, or begun and about to be started."""
+        return account.promises.tasks(account.job_id) | self.begun
 
     def _take(self, account: Account, found: Sequence[Any]) -> list[Dispatch]:
         if account.by_levels:
@@ -227,8 +290,8 @@ class Ledger:
 
     def _hand(self, account: Account, found: Sequence[Any]) -> set[int]:
         """Which of the tasks found the caller starts."""
-        most = min(self._hands - len(self.handed), account.freed)
-        mine = [row for row in found if ids.seq_of(row.id) % _SHARED][: max(0, most)]
+        most = min(self.hands.free - len(self.handed), account.freed)
+        mine = [row for row in found if self._is_mine(row)][: max(0, most)]
         self.handed += mine
         return {row.id for row in mine}
 
@@ -261,7 +324,7 @@ class Ledger:
         return reason
 
 
-def _account(row: Any) -> Account:
+def _account(row: Any, now: int) -> Account:
     return Account(
         row.job_id,
         row.created_at // 1000,
@@ -271,6 +334,7 @@ def _account(row: Any) -> Account:
         row.n_inflight,
         row.window,
         row.discovering,
+        Promises(row.promised, now),
         row.max_depth is not None,
         row.paused_at is not None,
         known_origin=row.origin,
@@ -278,7 +342,7 @@ def _account(row: Any) -> Account:
     )
 
 
-def _saved(a: Account) -> dict[str, int]:
+def _saved(a: Account) -> dict[str, int | str | None]:
     return {
         "job_id": a.job_id,
         "next_seq": a.next_seq,
@@ -286,4 +350,5 @@ def _saved(a: Account) -> dict[str, int]:
         "n_open": a.n_open,
         "n_inflight": a.n_inflight,
         "discovering": a.discovering,
+        "promised": a.promises.text(),
     }

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
-from shared.stages import Admission, Dispatch, Outcome, Verdict, Work
-from shared.store.admissions import Start, admit, start
+from shared.stages import Admission, Dispatch, Hands, Outcome, Verdict, Work
+from shared.store.admissions import Start, admit, begin, follow
 from shared.store.among import among
 from shared.store.engine import Store
 from shared.store.hot import Hot
@@ -35,6 +35,12 @@ class StepResult:
     dispatches: list[Dispatch] = field(default_factory=list)
     #: tasks started for the caller, who has said that it has hands free
     started: list[Work] = field(default_factory=list)
+    #: promised tasks that it had begun, and that are started now
+    followed: set[int] = field(default_factory=set)
+    #: tasks that it may begin from now on, each in the place of one that ends
+    promised: list[Work] = field(default_factory=list)
+    #: numbers of the jobs whose promises now last for another lease
+    booked: frozenset[int] = frozenset()
 
 
 def run(
@@ -45,12 +51,13 @@ def run(
     lease: int,
     crowded: frozenset[str] = frozenset(),
     tried: Collection[int] = (),
-    hands: int = 0,
+    hands: Hands | None = None,
     worker: str | None = None,
 ) -> StepResult:
     """Commits a batch. Times in microseconds; lease is how long an admitted task is held without renewal.
 
-    With `hands` free a caller is given up to as many tasks, started already, in the places of pages that ended.
+    `hands` says what the caller takes on itself: tasks that are started for it, in the places of pages that ended,
+    and promised ones, which it may begin before a commit has started them.
 
     `tried` are the `now` of earlier tries of this batch: one of them may have been committed, its answer lost.
 
@@ -63,7 +70,9 @@ def run(
     Raises StoreUnavailable; then nothing of the batch is recorded and it can be repeated as it is.
     """
     held = frozenset(moment + lease for moment in tried)
-    return store.write(lambda conn: _step(Ledger(conn, now, crowded, hands, worker), admissions, outcomes, lease, held))
+    return store.write(
+        lambda conn: _step(Ledger(conn, now, crowded, hands, worker, lease), admissions, outcomes, lease, held)
+    )
 
 
 def _step(
@@ -72,10 +81,13 @@ def _step(
     wanted = {a.task_id for a in admissions} | {o.work.id for o in outcomes}
     rows = {row.id: row for row in _LOCK.rows(ledger.conn, {"ids": sorted(wanted)})}
     verdicts = record(ledger, rows, outcomes)
+    followed = follow(ledger, outcomes, verdicts, held)
     admitted = admit(ledger, rows, admissions, held)
     dispatches = ledger.close()
     owners = {o.work.job.id: o.work.job for o in outcomes}
     handed = [Start(row, owners[row.job_id]) for row in ledger.handed]
-    works = start(ledger, [*admitted, *handed], ledger.now + lease)
-    started = [work for work in works[len(admitted) :] if work is not None]
-    return StepResult(works[: len(admitted)], verdicts, dispatches, started)
+    promised = [Start(row, owners[row.job_id]) for row in ledger.promised]
+    works = begin(ledger, [*admitted, *handed], promised, ledger.now + lease)
+    n = len(admitted)
+    started = [work for work in works.started[n:] if work is not None]
+    return StepResult(works.started[:n], verdicts, dispatches, started, followed, works.promised, ledger.booked)

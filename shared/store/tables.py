@@ -136,6 +136,8 @@ job_state = Table(
     Column("window", Integer, nullable=False),
     #: 1 until discovery ended
     Column("discovering", Code, nullable=False),
+    #: JSON: which pending tasks are promised to which worker (shared/store/promises.py)
+    Column("promised", Text),
 )
 
 tasks = Table(

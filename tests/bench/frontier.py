@@ -11,9 +11,10 @@ from shared.changes import Facts, Sighting, pack
 from shared.clock import now_us
 from shared.models import JobOptions
 from shared.packing import packed
-from shared.stages import Admission, Fetched, Finish, NewLink, PageFacts, Work
+from shared.stages import Admission, Fetched, Finish, Hands, NewLink, PageFacts, Work
 from shared.states import CacheStatus, TaskState
 from shared.store import Store, step
+from shared.store.step import StepResult
 from shared.urls import url_key
 from tests.crawls import LEASE, ORIGIN, Crawl
 
@@ -42,9 +43,11 @@ class Stretch:
 class Frontier:
     """A job of `pages` pages, worked off in groups as a busy worker does."""
 
-    def __init__(self, store: Store, pages: int, group: int = 10) -> None:
+    def __init__(self, store: Store, pages: int, group: int = 10, ahead: int = 0) -> None:
+        """`ahead`: tasks that are promised, and begun before they are started."""
         self._crawl = Crawl(store, JobOptions(max_pages=pages, concurrency=min(4 * group, 100)), ORIGIN)
-        self._store, self._pages, self._group = store, pages, group
+        self._store, self._pages, self._group, self._ahead = store, pages, group, ahead
+        self._promised: list[Work] = []
         self._queue = deque(d.task_id for d in self._crawl.discover("/p1"))
         self._found, self._ended = 1, 0
 
@@ -55,14 +58,24 @@ class Frontier:
         while done < pages and (works or self._queue):
             taken = min(self._group - len(works), len(self._queue))
             admissions = [Admission(self._queue.popleft()) for _ in range(taken)]
-            ended = [self._finish(w) for w in works]
-            result = step.run(self._store, admissions, ended, now_us(), LEASE, hands=len(ended))
+            result, following = self._commit(admissions, works)
             done += len(works)
-            works = result.started + [w for w in result.works if w is not None]
+            works = following + result.started + [w for w in result.works if w is not None]
             self._queue.extend(d.task_id for d in result.dispatches)
         result = step.run(self._store, [], [self._finish(w) for w in works], now_us(), LEASE)
         self._queue.extend(d.task_id for d in result.dispatches)
         return Stretch(done + len(works), time.thread_time() - cpu, time.perf_counter() - wall)
+
+    def _commit(self, admissions: list[Admission], works: list[Work]) -> tuple[StepResult, list[Work]]:
+        """Ends pages, and begins those that were promised in their places."""
+        followed = dict(zip((w.id for w in works), self._promised, strict=False))
+        job = self._crawl.job.id
+        kept = {job: [w.id for w in self._promised]}
+        hands = Hands(len(works) - len(followed), True, kept, {job: self._ahead}, followed)
+        ended = [self._finish(w) for w in works]
+        result = step.run(self._store, admissions, ended, now_us(), LEASE, hands=hands, worker="w1")
+        self._promised = self._promised[len(followed) :] + result.promised
+        return result, list(followed.values())
 
     def _finish(self, work: Work) -> Finish:
         number = ids.seq_of(work.id)

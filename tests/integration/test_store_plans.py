@@ -1,8 +1,9 @@
 """What the hot transaction asks of the databases is found by an index: no statement looks through a whole table."""
 
+import pytest
 from sqlalchemy import text
 
-from shared.stages import Fetched, Finish, PageFacts
+from shared.stages import Fetched, Finish, Hands, PageFacts, Work
 from shared.states import TaskState
 from shared.store import Store, open_store
 from tests.bench.frontier import Frontier
@@ -24,10 +25,14 @@ def _asked(store: Store, crawl: Crawl) -> list[str]:
     raw = store.write(lambda conn: conn.connection.driver_connection)
     assert raw is not None
     raw.set_trace_callback(asked.append)
+    followed: dict[int, Work] = {}
     for n, work in enumerate(works):
         found = links(*numbered(5, f"/{n}/"))
         ended = Finish(work, TaskState.COMPLETED, Fetched(200, 10), links=found, facts=PageFacts("Title"))
-        crawl.run([d.task_id for d in crawl.run(outcomes=[ended], hands=1).dispatches])
+        hands = Hands(1, True, {}, {crawl.job.id: 2}, followed)
+        result = crawl.run(outcomes=[ended], hands=hands, worker="w1")
+        followed = dict(zip((w.id for w in works[n + 1 :]), result.promised, strict=False))
+        crawl.run([d.task_id for d in result.dispatches])
     raw.set_trace_callback(None)
     return asked
 
@@ -36,6 +41,7 @@ def test_no_statement_of_a_step_reads_a_whole_table_of_sqlite(sqlite_store: Stor
     crawl = Crawl(sqlite_store, small(concurrency=6))
     asked = {sql for sql in _asked(sqlite_store, crawl) if sql.startswith(("SELECT", "UPDATE", "DELETE"))}
     assert any(sql.startswith("UPDATE tasks") for sql in asked)
+    assert any("NOT tasks.id IN" in sql for sql in asked)
     with sqlite_store.read() as conn:
         raw = conn.connection.driver_connection
         assert raw is not None
@@ -53,9 +59,10 @@ def _rows_read(url: str) -> dict[str, int]:
     return found
 
 
-def test_a_young_crawl_on_postgresql_reads_few_rows_a_page(postgres_url: str) -> None:
+@pytest.mark.parametrize("ahead", [0, 20])
+def test_a_young_crawl_on_postgresql_reads_few_rows_a_page(postgres_url: str, ahead: int) -> None:
     store = open_store(postgres_url, by_index=True)
-    crawl = Frontier(store, 10_000, group=5)
+    crawl = Frontier(store, 10_000, group=5, ahead=ahead)
     crawl.stretch(_PAGES)
     store.close()
     before = _rows_read(postgres_url)

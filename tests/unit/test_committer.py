@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from shared.errors import StoreUnavailable
-from shared.stages import Admission, Dispatch, Verdict
+from shared.stages import Admission, Dispatch, Hands, Verdict
 from shared.states import TaskKind
 from shared.store import step
 from shared.store.step import StepResult
+from workers import committer as committer_module
 from workers.committer import Committer, Stopped
 from workers.words import Queued
 
@@ -114,15 +115,23 @@ def test_what_was_handed_over_before_the_stop_is_committed(fake: FakeStep) -> No
 class FakeTaker:
     """Takes no task, and tells Redis while it is listened to."""
 
-    def __init__(self, listens: bool) -> None:
+    def __init__(self, listens: bool = True) -> None:
         self.words: list[Any] = []
+        self.refused: list[Any] = []
         self._listens = listens
 
-    def reserve(self, _n: int) -> int:
-        return 0
+    def offer(self, _ended: Any) -> Hands:
+        return Hands()
 
-    def give_back(self, n: int) -> None:
-        assert n == 0
+    def take(self, hands: Hands, result: StepResult, now: int) -> None:
+        assert hands.free == 0
+        assert now > 0
+
+    def give_up(self, hands: Hands) -> None:
+        assert hands.free == 0
+
+    def refuse(self, works: Any) -> None:
+        self.refused += works
 
     def tell(self, words: Any) -> bool:
         self.words += words
@@ -138,3 +147,55 @@ def test_tasks_are_queued_by_the_one_who_tells_while_there_is_one(
     fake.dispatches = [PAGE]
     assert committer.admit([Admission(1)]) == [1]
     assert (taker.words, committer._queue.enqueued) == ([Queued(PAGE)], enqueued)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def patient(committer: Committer, monkeypatch: pytest.MonkeyPatch) -> Committer:
+    """One that waits for ever where nobody waits for it."""
+    monkeypatch.setattr(committer_module, "_PATIENCE", 600.0)
+    committer.hand_to(FakeTaker())  # type: ignore[arg-type]
+    return committer
+
+
+FOLLOWING: Any = "the task that has begun"
+
+
+def test_outcomes_whose_places_are_taken_wait_for_somebody_who_waits(patient: Committer, fake: FakeStep) -> None:
+    done: list[Any] = []
+    for _ in range(3):
+        patient.record_then(object(), done.append, FOLLOWING)  # type: ignore[arg-type]
+    assert patient.record(object()) == Verdict(True)  # type: ignore[arg-type]
+    assert (fake.batches, len(done)) == ([4], 3)
+
+
+def test_but_not_beyond_a_full_commit(patient: Committer, fake: FakeStep) -> None:
+    last = threading.Event()
+    for n in range(64):
+        patient.record_then(object(), lambda _, n=n: last.set() if n == 63 else None, FOLLOWING)  # type: ignore
+    assert last.wait(10)
+    assert fake.batches == [64]
+
+
+def test_nor_beyond_its_end(patient: Committer, fake: FakeStep) -> None:
+    done: list[Any] = []
+    patient.record_then(object(), done.append, FOLLOWING)  # type: ignore[arg-type]
+    patient.stop()
+    assert done == [Verdict(True)]
+
+
+def test_nor_for_ever(committer: Committer, fake: FakeStep) -> None:
+    committer.hand_to(FakeTaker())  # type: ignore[arg-type]
+    done = threading.Event()
+    committer.record_then(object(), lambda _: done.set(), FOLLOWING)  # type: ignore[arg-type]
+    assert done.wait(10)
+
+
+def test_what_follows_an_item_that_cannot_be_committed_is_refused(
+    committer: Committer, fake: FakeStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taker, failed = FakeTaker(), threading.Event()
+    committer.hand_to(taker)  # type: ignore[arg-type]
+    fake.failures = [ValueError("no such row")]
+    committer.record_then(object(), lambda _: failed.set(), FOLLOWING)  # type: ignore[arg-type]
+    assert failed.wait(10)
+    assert taker.refused == [FOLLOWING]
