@@ -21,6 +21,7 @@ from shared.standby import redis_need, stand_by, store_need
 from shared.store import open_store
 from shared.supervisor import ChildSpec, Supervisor
 from workers import runtime
+from workers.arena import one_arena
 from workers.executions import Executions
 from workers.heartbeat import Heartbeat
 from workers.successors import Successors
@@ -72,6 +73,7 @@ def _supervise(settings: Settings, count: int, queues: tuple[str, ...], burst: b
 
 def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
     configure(settings.log_level, "worker", settings.log_format)
+    one_arena()
     telemetry.start(settings, "worker")
     redis = connect(settings.required_redis_url)
     _await_services(settings, _BURST_PATIENCE if burst else math.inf)
