@@ -216,12 +216,12 @@ class Committer(threading.Thread):
         # `what` is an Outcome in each
         ended: list[tuple[Any, Work | None]] = [(i.what, i.followed_by) for i in outcomes]
         hands = taker.offer(ended) if taker else Hands()
+        result: StepResult | None = None
         try:
             result = self._patiently(lambda: self._try(admissions, outcomes, tried, hands))
-        except BaseException:
-            if taker:
+        finally:
+            if taker and result is None:
                 taker.give_up(hands)
-            raise
         if taker:
             taker.take(hands, result, tried[-1])
         return result

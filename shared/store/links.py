@@ -12,10 +12,11 @@ from shared.models import Job
 from shared.stages import Finish, Found, NewLink
 from shared.states import JobMode, SourceType, TaskKind, TaskState
 from shared.store import levels
+from shared.store.accounts import Account
 from shared.store.among import each
 from shared.store.hot import Hot, as_json
 from shared.store.hot_rows import HotInsert
-from shared.store.ledger import Account, Ledger
+from shared.store.ledger import Ledger
 from shared.store.tables import pages, tasks
 
 _CHUNK = 5000
