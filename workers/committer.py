@@ -215,19 +215,19 @@ class Committer(threading.Thread):
         taker = self._taker if outcomes else None
         # `what` is an Outcome in each
         ended: list[tuple[Any, Work | None]] = [(i.what, i.followed_by) for i in outcomes]
-        hands = taker.offer(ended) if taker else Hands()
+        hands = taker.offer(ended) if taker else None
         result: StepResult | None = None
         try:
             result = self._patiently(lambda: self._try(admissions, outcomes, tried, hands))
         finally:
-            if taker and result is None:
+            if taker and hands and result is None:
                 taker.give_up(hands)
-        if taker:
+        if taker and hands:
             taker.take(hands, result, tried[-1])
         return result
 
     def _try(
-        self, admissions: Sequence[_Item], outcomes: Sequence[_Item], tried: list[int], hands: Hands
+        self, admissions: Sequence[_Item], outcomes: Sequence[_Item], tried: list[int], hands: Hands | None
     ) -> StepResult:
         now, earlier = self._clock(), tuple(tried)
         tried.append(now)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from shared import ids
-from shared.stages import Finish, Found, Hands, Outcome, Work
+from shared.stages import Finish, Hands, Outcome, Work
 from shared.states import TaskKind
 from shared.store.step import StepResult
 from workers import leases
@@ -73,7 +73,7 @@ class Promised:
             if not (is_slow and job.works and self._is_ready(running, job)):
                 return None
             following = self._run(job.works.popleft())
-            following.is_promised, following.held_until = True, job.until
+            following.is_promised, following.held_until = True, min(job.until, running.held_until)
             self._begun[_id(following)] = _Begun(following)
             self._executions.add([following])
             return following
@@ -100,23 +100,26 @@ class Promised:
     def hands(self, free: int, ended: Sequence[Ended]) -> Hands:
         """What is taken on beside the commit of these."""
         followed = {o.work.id: after for o, after in ended if after is not None}
-        gone = Counter(o.work.job.id for o, _ in ended if not isinstance(o, Found))
+        gone = Counter(o.work.job.id for o, _ in ended if o.work.kind is TaskKind.CRAWL_PAGE)
         unfollowed = Counter(o.work.job.id for o, after in ended if isinstance(o, Finish) and after is None)
         with self._lock:
             wanted = dict[int, int]()
-            left = Counter(w.job.id for w in self._executions.works()) - gone if self._jobs else gone
+            pages = (w.job.id for w in self._executions.works() if w.kind is TaskKind.CRAWL_PAGE)
+            left = Counter(pages) - gone if self._jobs else gone
             for number in list(self._jobs):
                 self._give_back(number, left[number], unfollowed[number])
                 if number in self._jobs and number in gone and self._jobs[number].is_slow:
-                    wanted[number] = 1 + left[number]
+                    wanted[number] = left[number]
             return Hands(free, self.shares, self._kept(), wanted, followed)
 
     def _give_back(self, number: int, left: int, unfollowed: int) -> None:
-        """What is not kept may be claimed by the commit: as much as slots come free by it, and all of it where nothing
-        of the job is left here that could begin it."""
+        """What is not kept may be claimed by the commit: as much as slots come free by it, and what more pages of the
+        job would have to be left here to begin."""
         job = self._jobs[number]
         for _ in range(min(unfollowed, len(job.works))):
             job.works.popleft()
+        while len(job.works) > left:
+            job.works.pop()
         if left <= 0 or not self.is_open or not (job.is_slow or job.works):
             del self._jobs[number]
 
@@ -135,9 +138,10 @@ class Promised:
         `tell` hears of what was started, before anything can be said of it.
         """
         with self._lock:
-            for number in result.booked:
+            for number, kept in result.kept.items():
                 if number in self._jobs:
-                    self._jobs[number].until = until
+                    job = self._jobs[number]
+                    job.until, job.works = until, deque(w for w in job.works if w.id in kept)
             for work in result.promised:
                 if work.job.id in self._jobs:
                     self._jobs[work.job.id].works.append(work)

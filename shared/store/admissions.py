@@ -35,6 +35,7 @@ _START = Hot(
 )
 
 
+_HOLD = Hot(update(tasks).where(among(_T.id, "ids")).values(claimed_until=bindparam("until")))
 _OPEN = Hot(select(_T.id, _T.state, _T.run, _T.claimed_until).where(among(_T.id, "ids")))
 
 
@@ -56,12 +57,12 @@ class Begun:
     promised: list[Work]
 
 
-def begin(ledger: Ledger, starts: Sequence[Start | None], promised: Sequence[Start], until: int) -> Begun:
-    """Starts tasks, held until a moment, and those promised ones that were begun; looks up what others need."""
+def begin(ledger: Ledger, starts: Sequence[Start | None], promised: Sequence[Start]) -> Begun:
+    """Starts tasks, and those promised ones that were begun; looks up what others need."""
     given = [s for s in starts if s is not None]
     starting = {s.row.id for s in given} | ledger.begun
     if starting:
-        _START.put(ledger.conn, {"ids": sorted(starting), "now": ledger.now, "until": until})
+        _START.put(ledger.conn, {"ids": sorted(starting), "now": ledger.now, "until": ledger.until})
     keys = {(s.job.domain.id, s.row.url_hash) for s in (*given, *promised) if s.row.kind == TaskKind.CRAWL_PAGE}
     watched = changes.watch(ledger.conn, keys) if keys else {}
     started = [_work(ledger, s, watched) if s is not None else None for s in starts]
@@ -79,17 +80,20 @@ def follow(ledger: Ledger, outcomes: Sequence[Outcome], verdicts: Sequence[Verdi
     # no lock: a pending task changes under the lock of its job only, and a job that is cancelled has no window
     rows = {row.id: row for row in _OPEN.rows(ledger.conn, {"ids": sorted(work.id for work in asked.values())})}
     found: set[int] = set()
+    again: list[int] = []
     for o, verdict in zip(outcomes, verdicts, strict=True):
         work = asked.get(o.work.id)
         row = rows.get(work.id) if work is not None else None
         if work is None or row is None:
             continue
         if row.run == work.run and _is_ours(row, held):
-            found.add(row.id)
+            again.append(row.id)
         elif verdict.recorded and _is_untouched(row, work) and ledger.account(o.work.job.id).follow():
             found.add(row.id)
             ledger.begun.add(row.id)
-    return found
+    if again:
+        _HOLD.put(ledger.conn, {"ids": sorted(again), "until": ledger.until})
+    return found.union(again)
 
 
 def _is_untouched(row: Any, work: Work) -> bool:

@@ -92,6 +92,8 @@ class Ledger:
         #: name of the process whose outcomes these are
         self.worker = worker
         self.hands = hands or Hands()
+        #: who offers none says nothing of what it keeps
+        self._offers = hands is not None
         self._lease = lease
         #: claimed, for the caller to start
         self.handed: list[Any] = []
@@ -99,6 +101,8 @@ class Ledger:
         self.begun: set[int] = set()
         #: newly promised to the caller
         self.promised: list[Any] = []
+        #: by job: what else stays promised to it
+        self.kept: dict[int, frozenset[int]] = {}
         #: claimed, to be written
         self._queued: list[int] = []
         self._crowded = [f"{scheme}://{host}" for host in sorted(crowded) for scheme in ("http", "https")]
@@ -112,9 +116,9 @@ class Ledger:
                 self._accounts[row.job_id] = opened(row, self.now)
 
     @property
-    def booked(self) -> frozenset[int]:
-        """The jobs that have an account."""
-        return frozenset(self._accounts)
+    def until(self) -> int:
+        """The moment until which what is started or promised now is held."""
+        return self.now + self._lease
 
     def account(self, job_id: int) -> Account:
         """The account of a job locked before."""
@@ -136,6 +140,7 @@ class Ledger:
     def _claim(self, account: Account) -> list[Dispatch]:
         if account.is_paused:
             account.promises.clear()
+            self.kept[account.job_id] = frozenset()
             self.conn.execute(_PARK, {"job": account.job_id, "now": self.now})
             return []
         room = max(0, min(account.window, account.n_open) - account.n_inflight)
@@ -148,10 +153,13 @@ class Ledger:
         return claimed + self._take(account, self._claimable_elsewhere(account, room - len(claimed)))
 
     def _keep(self, account: Account) -> list[int]:
-        """The caller's promises that last on."""
-        kept = [i for i in self.hands.kept.get(account.job_id, ()) if i not in self.begun]
-        if self.worker is not None:
-            account.promises.put(self.worker, kept, self.now + self._lease)
+        """The caller's promises that last on: none that has lapsed or was taken back meanwhile."""
+        if self.worker is None or not self._offers:
+            return []
+        granted = account.promises.of(account.job_id, self.worker)
+        kept = [i for i in self.hands.kept.get(account.job_id, ()) if i in granted and i not in self.begun]
+        self.kept[account.job_id] = frozenset(kept)
+        account.promises.put(self.worker, kept, self.until)
         return kept
 
     def _wanted(self, account: Account, kept: int) -> int:
@@ -163,7 +171,7 @@ class Ledger:
     def _promise(self, account: Account, kept: Sequence[int], found: Sequence[Any]) -> None:
         mine = [row for row in found if self._is_mine(row)]
         if mine and self.worker is not None:
-            account.promises.put(self.worker, [*kept, *(row.id for row in mine)], self.now + self._lease)
+            account.promises.put(self.worker, [*kept, *(row.id for row in mine)], self.until)
             self.promised += mine
 
     def _is_mine(self, row: Any) -> bool:

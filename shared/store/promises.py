@@ -27,6 +27,11 @@ class Promises:
         """The tasks that are promised to anybody."""
         return {ids.pack(job_no, seq) for _, promised in self._by_worker.values() for seq in promised}
 
+    def of(self, job_no: int, worker: str) -> set[int]:
+        """Those that are promised to one worker."""
+        _, promised = self._by_worker.get(worker, (0, ()))
+        return {ids.pack(job_no, seq) for seq in promised}
+
     def put(self, worker: str, task_ids: Iterable[int], until: int) -> None:
         """What is promised to a worker from now on, in place of what was."""
         seqs = [ids.seq_of(i) for i in task_ids]

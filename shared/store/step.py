@@ -39,8 +39,8 @@ class StepResult:
     followed: set[int] = field(default_factory=set)
     #: tasks that it may begin from now on, each in the place of one that ends
     promised: list[Work] = field(default_factory=list)
-    #: numbers of the jobs whose promises now last for another lease
-    booked: frozenset[int] = frozenset()
+    #: by job: those it was promised before that last for another lease
+    kept: dict[int, frozenset[int]] = field(default_factory=dict)
 
 
 def run(
@@ -87,7 +87,7 @@ def _step(
     owners = {o.work.job.id: o.work.job for o in outcomes}
     handed = [Start(row, owners[row.job_id]) for row in ledger.handed]
     promised = [Start(row, owners[row.job_id]) for row in ledger.promised]
-    works = begin(ledger, [*admitted, *handed], promised, ledger.now + lease)
+    works = begin(ledger, [*admitted, *handed], promised)
     n = len(admitted)
     started = [work for work in works.started[n:] if work is not None]
-    return StepResult(works.started[:n], verdicts, dispatches, started, followed, works.promised, ledger.booked)
+    return StepResult(works.started[:n], verdicts, dispatches, started, followed, works.promised, ledger.kept)

@@ -6,9 +6,9 @@ import pytest
 
 from shared.clock import SECOND, now_us
 from shared.models import JobOptions
-from shared.stages import Delay, Fetched, Finish, Hands, Outcome, Work
+from shared.stages import Admission, Delay, Fetched, Finish, Hands, Outcome, Work
 from shared.states import JobState, TaskState
-from shared.store import Store, jobs, pauses
+from shared.store import Store, jobs, pauses, step
 from shared.store.step import StepResult
 from tests.crawls import LEASE, Crawl, numbered
 
@@ -165,14 +165,40 @@ def test_a_job_that_goes_on_after_a_pause_has_all_its_pages(site: Site, store: S
 
 
 def test_a_try_whose_answer_was_lost_knows_what_it_started(site: Site) -> None:
-    from shared.store import step
-
     page, following = site.running[0], site.promised[0]
     hands = Hands(0, False, {}, {}, {page.id: following})
     site.follow()
     again = step.run(site.crawl.store, [], [finished(page)], NOW + 1, LEASE, tried=[NOW], hands=hands, worker="w1")
     assert again.followed == {following.id}
-    assert (site.crawl.row(following.id).run, site.crawl.state.n_inflight) == (following.run, 2)
+    row = site.crawl.row(following.id)
+    assert (row.run, row.claimed_until, site.crawl.state.n_inflight) == (following.run, NOW + 1 + LEASE, 2)
+
+
+def test_what_has_lapsed_is_not_kept(site: Site) -> None:
+    """Another worker has it by now: nobody may be promised what runs."""
+    site.commit([finished(site.running[1])], free=1, worker="w2", now=NOW + LEASE)
+    result = site.commit([finished(site.running[0])], free=1, kept=site.promised, wanted=2, now=NOW + LEASE + 1)
+    assert result.kept == {site.crawl.job.id: frozenset()}
+    assert paths(result.started) == ["p4"]
+    assert paths(result.promised) == ["p5", "p6"]
+
+
+def test_nor_what_a_pause_has_taken_back(site: Site, store: Store) -> None:
+    pauses.pause_job(store, site.crawl.job.id, NOW)
+    assert site.commit([finished(site.running[0])], kept=site.promised).kept == {site.crawl.job.id: frozenset()}
+    pauses.resume_job(store, site.crawl.job.id, NOW)
+    assert site.commit([finished(site.running[1])], kept=site.promised).kept == {site.crawl.job.id: frozenset()}
+
+
+def test_who_says_nothing_of_promises_keeps_them(site: Site) -> None:
+    """A commit of admissions alone, one of which an operator has requeued."""
+    before = site.crawl.state.promised
+    assert before is not None
+    failed = Finish(site.running[0], TaskState.FAILED, Fetched(404, 10, 100), error="HTTP 404")
+    site.commit([failed], free=1, kept=site.promised)
+    step.run(site.crawl.store, [Admission(failed.work.id, True)], [], NOW, LEASE, worker="w1")
+    assert site.crawl.row(failed.work.id).state == TaskState.RUNNING
+    assert site.crawl.state.promised == before
 
 
 def test_all_pages_are_crawled_once(site: Site) -> None:

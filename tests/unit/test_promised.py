@@ -33,6 +33,8 @@ class Rig:
 
     def __init__(self) -> None:
         self.executions, self.told = Executions(), list[Running]()
+        #: promises that the store knows nothing of any more
+        self.lost: set[int] = set()
         self.promised = Promised(self.executions, run)
         self.promised.is_open, self.promised.shares = True, False
         self.running = [run(work(seq)) for seq in range(1, 9)]
@@ -65,7 +67,7 @@ class Rig:
         result = StepResult(
             promised=[work(seq) for seq in promised],
             followed={after.work.id} if followed and after is not None and after.work is not None else set(),
-            booked=frozenset([JOB]),
+            kept={JOB: frozenset(hands.kept.get(JOB, ())) - self.lost},
         )
         for say in self.promised.settle(hands, result, leases.clock() + 9, self.told.extend):
             say()
@@ -170,17 +172,37 @@ def test_who_runs_nothing_of_a_job_any_more_keeps_nothing_of_it(rig: Rig) -> Non
     assert (hands.kept, hands.wanted) == ({}, {})
 
 
-def test_who_discovers_pages_runs_the_job(rig: Rig) -> None:
+def test_a_discovery_begins_no_pages(rig: Rig) -> None:
     for one in rig.running[1:]:
         rig.executions.leave(one)
     discovery = work(1, kind=TaskKind.DISCOVER_PAGES)
     rig.executions.add([run(discovery)])
-    assert rig.commit(outcome=Found(discovery, (), SourceType.SITEMAP)).kept.keys() == {JOB}
-    assert rig.commit(outcome=finished(discovery)).kept == {}
+    assert rig.commit(outcome=Found(discovery, (), SourceType.SITEMAP)).kept == {}
+
+
+def test_no_more_is_kept_than_pages_are_left_to_be_followed(rig: Rig) -> None:
+    for one in rig.running[3:]:
+        rig.executions.leave(one)
+    rig.commit(outcome=Delay(rig.work(1), 0, "", True), promised=(11, 12, 13))
+    hands = rig.commit(outcome=Delay(rig.work(2), 0, "", True))
+    assert [ids.seq_of(i) for i in hands.kept[JOB]] == [9]
+
+
+def test_what_the_store_has_given_to_others_is_not_begun(rig: Rig) -> None:
+    rig.lost = {ids.pack(JOB, 9)}
+    rig.commit(outcome=Delay(rig.work(1), 0, "", True))
+    assert [seq_of(rig.follow(n)) for n in (1, 2)] == [10, None]
+
+
+def test_what_follows_is_held_no_longer_than_the_page_before_it(rig: Rig) -> None:
+    rig.running[1].held_until = soon = leases.clock() + 1
+    following = rig.follow(1)
+    assert following is not None
+    assert following.held_until == soon
 
 
 def test_as_many_are_wanted_as_run(rig: Rig) -> None:
-    assert rig.commit(1).wanted == {JOB: 7}
+    assert rig.commit(1).wanted == {JOB: 6}
 
 
 def test_pages_that_come_at_once_are_not_followed(rig: Rig) -> None:
