@@ -94,8 +94,9 @@ for n, code in ipairs(changed) do
   local verb = ARGV[i]
   if code > 0 then
     verbs[verb](ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]), ARGV[i + 6], ARGV[i + 7])
+    -- what is told again, since a script before it was not there yet, counts once
+    if verb == 'ok' then ok = ok + 1 elseif verb == 'fail' then failed = failed + 1 end
   end
-  if verb == 'ok' then ok = ok + 1 elseif verb == 'fail' then failed = failed + 1 end
 end
 if call('EXISTS', me) == 1 then
   if ok > 0 then call('HINCRBY', me, 'successful_job_count', ok) end

@@ -208,7 +208,7 @@ def test_all_pages_are_crawled_once(site: Site) -> None:
     while todo:
         followed = dict(zip((w.id for w in todo), promised, strict=False))
         kept = promised
-        result = site.commit([finished(w) for w in todo], free=2, kept=kept, wanted=2, followed=followed, now=now_us())
+        result = site.commit([finished(w) for w in todo], free=2, kept=kept, wanted=2, followed=followed)
         assert all(v.recorded for v in result.verdicts)
         assert result.followed == {w.id for w in followed.values()}
         ended += len(todo)

@@ -111,11 +111,14 @@ def test_one_that_has_ended_before_its_start_was_told_leaves_what_any_other_leav
 def test_redis_that_has_forgotten_a_script_hears_of_start_and_end_in_their_order(rig: Rig) -> None:
     rig.queue.redis.script_flush()
     rig.queue.redis.script_load(rig.teller._finish.script)
+    rig.queue.redis.hset("rq:worker:w1", "birth", "")
     rig.start(rig.works[:1])
     assert rig.has_run.wait(5)
     rig.teller.put([Ending(rig.ran[0], "ok", value=1)])
     rig.told()
     assert rig.queue.counts() == Counts(completed=1)
+    # the end was told twice, since its start could not be at first: it counts once
+    assert rig.queue.redis.hget("rq:worker:w1", "successful_job_count") == b"1"
 
 
 def test_one_that_was_renewed_before_redis_knows_of_it_leaves_nothing_else(rig: Rig) -> None:
