@@ -20,8 +20,6 @@ from workers.executions import Executions, Halt, Running
 
 #: seconds that a page takes at least where it pays not to wait for commits
 _SLOW = 0.02
-#: where there are other workers, so many pages of which one gives its slot to the queue
-_SHARED = 8
 
 #: an outcome, and the task that was begun in its place
 Ended = tuple[Outcome, Work | None]
@@ -53,7 +51,6 @@ class Promised:
         self._lock = threading.Lock()
         self._jobs: dict[int, _Job] = {}
         self._begun: dict[int, _Begun] = {}
-        self._turns = 0
         #: whether anything may be begun, and whether there are other workers
         self.is_open, self.shares = False, True
 
@@ -79,11 +76,9 @@ class Promised:
             return following
 
     def _is_ready(self, running: Running, job: _Job) -> bool:
-        """Whether the place of this one is ours to give, and not the queue's turn."""
-        if not self.is_open or running.halt is not None or not running.is_held() or leases.clock() >= job.until:
-            return False
-        self._turns += 1
-        return not self.shares or self._turns % _SHARED != 0
+        """Whether the place of this one is ours to give: where there are other workers it goes through the commits."""
+        is_wanted = self.is_open and not self.shares and running.halt is None
+        return is_wanted and running.is_held() and leases.clock() < job.until
 
     def when_started(self, running: Running, then: Callable[[], None]) -> None:
         """Calls `then`, which says what became of it, once it is started on record; never where it is not."""
@@ -120,7 +115,7 @@ class Promised:
             job.works.popleft()
         while len(job.works) > left:
             job.works.pop()
-        if left <= 0 or not self.is_open or not (job.is_slow or job.works):
+        if left <= 0 or not self.is_open or self.shares or not (job.is_slow or job.works):
             del self._jobs[number]
 
     def _kept(self) -> dict[int, list[int]]:

@@ -55,9 +55,8 @@ def nothing_runs(system: System) -> bool:
     return (stats["waiting"], stats["active"], stats["delayed"], stats["failed"]) == (0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_it_works(system: System, site: Site, workers: int) -> None:
-    system.start(workers=workers)
+def test_it_works(system: System, site: Site) -> None:
+    system.start()
     assert_exact(system, crawl(system, site), site)
     assert Counter(path for path in site.paths() if path in site.pages) == Counter(dict.fromkeys(site.pages, 1))
     assert site.max_concurrent == AT_ONCE
@@ -66,9 +65,10 @@ def test_it_works(system: System, site: Site, workers: int) -> None:
 
 
 def test_what_a_killed_worker_was_promised_is_crawled_by_others(system: System, site: Site) -> None:
-    system.start(workers=2)
+    system.start()
     job_id = crawl(system, site)
     kill_group(system.workers[0])
+    system.run("worker")
     assert_exact(system, job_id, site)
 
 
