@@ -65,9 +65,9 @@ class Site:
         self.fallback = fallback
         self.delay = delay
         self.closing = threading.Event()
-        self.max_concurrent = 0
+        #: requests that are being answered, and the most that were at a time
+        self.active = self.max_concurrent = 0
         self._requests: list[Request] = []
-        self._active = 0
         self._lock = threading.Lock()
         self._server = _Server((address, port), _Handler)
         self._server.site = self
@@ -108,13 +108,13 @@ class Site:
         lower = {k.lower(): v for k, v in headers.items()}
         with self._lock:
             self._requests.append(Request(path, time.monotonic(), lower, method, body, arrived))
-            self._active += 1
-            self.max_concurrent = max(self.max_concurrent, self._active)
+            self.active += 1
+            self.max_concurrent = max(self.max_concurrent, self.active)
         try:
             yield
         finally:
             with self._lock:
-                self._active -= 1
+                self.active -= 1
 
     def page(self, path: str) -> Page | Misbehaviour:
         """What to serve at `path`; 404 where there is nothing."""

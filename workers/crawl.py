@@ -9,7 +9,7 @@ from shared import answers, scope, urls
 from shared.clock import SECOND, now_us
 from shared.stages import Delay, Fetched, Finish, Outcome, PageFacts, Redirect, Work
 from shared.states import CacheStatus, JobMode, TaskState
-from workers import cache, observe, refusals, turns, validators, warming
+from workers import cache, leases, observe, refusals, turns, validators, warming
 from workers.errors import Cancelled, FetchError, HostBusy, RedirectRefused, one_line
 from workers.fetch import Response
 from workers.guide import fetch, is_on_its_hosts
@@ -112,6 +112,7 @@ def _judge(ctx: Runtime, work: Work, asked: Asked, turn: Turn) -> Outcome:
         )
     if _went_elsewhere(work, response):
         return _redirected(ctx, work, response, fetched)
+    leases.await_start()
     with ctx.reading:
         finish = (
             _completed(ctx, work, response, fetched, turn)

@@ -16,6 +16,7 @@ from workers.errors import LeaseLost
 MARGIN = 0.5
 
 _is_held: ContextVar[Callable[[], bool] | None] = ContextVar("is_held", default=None)
+_await_start: ContextVar[Callable[[], None] | None] = ContextVar("await_start", default=None)
 
 
 def clock() -> float:
@@ -30,13 +31,14 @@ def held_until(since: int, lease: int) -> float:
 
 
 @contextmanager
-def guarding(is_held: Callable[[], bool]) -> Iterator[None]:
-    """No request is sent in this block, by this thread, unless `is_held`."""
-    token = _is_held.set(is_held)
+def guarding(is_held: Callable[[], bool], await_start: Callable[[], None] | None = None) -> Iterator[None]:
+    """No request is sent in this block, by this thread, unless `is_held`; no page is read before `await_start`."""
+    token, start = _is_held.set(is_held), _await_start.set(await_start)
     try:
         yield
     finally:
         _is_held.reset(token)
+        _await_start.reset(start)
 
 
 def check() -> None:
@@ -44,3 +46,13 @@ def check() -> None:
     is_held = _is_held.get()
     if is_held is not None and not is_held():
         raise LeaseLost
+
+
+def await_start() -> None:
+    """Waits until the start of this thread's task is on record.
+
+    Asked right before a page is read: one that kills its worker must be the one that is blamed.
+    """
+    wait = _await_start.get()
+    if wait is not None:
+        wait()

@@ -171,6 +171,10 @@ class Performer:
         self._record(running, outcome, following)
         return following
 
+    def _await_start(self, running: Running) -> None:
+        if self._promised is not None:
+            self._promised.await_start(running)
+
     def _when_started(self, running: Running, then: Callable[[], None]) -> None:
         if self._promised is not None:
             self._promised.when_started(running, then)
@@ -189,7 +193,7 @@ class Performer:
         """What became of a task; None: nothing, its job is over."""
         ctx, function = runtime.current(), ROUTES[work.kind].function
         try:
-            with leases.guarding(running.is_held):
+            with leases.guarding(running.is_held, lambda: self._await_start(running)):
                 outcome = tasks_module.STEPS[function](ctx, work, running.halted)
             if running.halt is Halt.STOPPED:
                 # stopped between its last look and its end: the operator's word counts

@@ -20,6 +20,8 @@ from workers.executions import Executions, Halt, Running
 
 #: seconds that a page takes at least where it pays not to wait for commits
 _SLOW = 0.02
+#: longest time that a page which was answered waits for its start to be on record, in seconds
+_PATIENCE = 1.0
 
 #: an outcome, and the task that was begun in its place
 Ended = tuple[Outcome, Work | None]
@@ -49,6 +51,7 @@ class Promised:
         """`run` makes an execution."""
         self._executions, self._run = executions, run
         self._lock = threading.Lock()
+        self._settled = threading.Condition(self._lock)
         self._jobs: dict[int, _Job] = {}
         self._begun: dict[int, _Begun] = {}
         #: whether anything may be begun, and whether there are other workers
@@ -79,6 +82,12 @@ class Promised:
         """Whether the place of this one is ours to give: where there are other workers it goes through the commits."""
         is_wanted = self.is_open and not self.shares and running.halt is None
         return is_wanted and running.is_held() and leases.clock() < job.until
+
+    def await_start(self, running: Running) -> None:
+        """Waits until it is started on record, or will not be; for a second at most, since the database may be away."""
+        if running.is_promised:
+            with self._settled:
+                self._settled.wait_for(lambda: _id(running) not in self._begun, _PATIENCE)
 
     def when_started(self, running: Running, then: Callable[[], None]) -> None:
         """Calls `then`, which says what became of it, once it is started on record; never where it is not."""
@@ -145,6 +154,7 @@ class Promised:
                 tell([one.running for one in begun])
             for one in begun:
                 one.running.is_promised, one.running.held_until = False, until
+            self._settled.notify_all()
         self.refuse(work for work in hands.followed.values() if work.id not in result.followed)
         return [one.then for one in begun if one.then is not None]
 
@@ -157,6 +167,7 @@ class Promised:
                     begun.running.halt = begun.running.halt or Halt.CANCELLED
                     if begun.then is not None:
                         self._executions.leave(begun.running)
+            self._settled.notify_all()
 
 
 def _id(running: Running) -> int:

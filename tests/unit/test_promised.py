@@ -1,5 +1,7 @@
 """Tasks that a worker begins before they are started on record."""
 
+import threading
+
 import pytest
 
 from shared import ids
@@ -216,3 +218,32 @@ def test_where_there_are_other_workers_nothing_is_begun_and_all_is_given_back(ri
     assert rig.follow(1) is None
     hands = rig.commit(1)
     assert (hands.kept, hands.wanted) == ({}, {})
+
+
+@pytest.mark.parametrize("followed", [True, False])
+def test_no_page_is_read_before_its_start_is_on_record(rig: Rig, followed: bool) -> None:
+    """One that kills its worker is blamed itself, not the page before it."""
+    first = rig.follow(1)
+    assert first is not None
+    read = threading.Event()
+
+    def page() -> None:
+        with leases.guarding(first.is_held, lambda: rig.promised.await_start(first)):
+            leases.await_start()
+        read.set()
+
+    reader = threading.Thread(target=page)
+    reader.start()
+    assert not read.wait(0.1)
+    rig.commit(1, after=first, followed=followed)
+    assert read.wait(10)
+    reader.join()
+    assert first.halt is (None if followed else Halt.CANCELLED)
+
+
+def test_a_page_is_read_though_the_database_is_away(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.promised._PATIENCE", 0.01)
+    first = rig.follow(1)
+    assert first is not None
+    rig.promised.await_start(first)
+    assert first.is_promised
