@@ -66,9 +66,10 @@ def send(sock: GuardedSocket, flight: Flight, data: bytes) -> None:
     with flight.leaving():
         sock.settimeout(flight.remaining() if len(data) > _SHORT_REQUEST else SLICE)
         leases.check()  # as late as can be: what follows is one system call
+        # not after it: on a busy machine the answer is there before this thread goes on
+        flight.marks.sent = time.monotonic()
         with suppress(BrokenPipeError, ConnectionResetError):  # its answer may have come all the same
             sock.sendall(data)
-        flight.marks.sent = time.monotonic()
 
 
 class Connections:
