@@ -22,6 +22,8 @@ from workers.executions import Executions, Halt, Running
 _SLOW = 0.02
 #: longest time that a page which was answered waits for its start to be on record, in seconds
 _PATIENCE = 1.0
+#: where there are other workers, so many pages of which one gives its slot to the queue
+_SHARED = 8
 
 #: an outcome, and the task that was begun in its place
 Ended = tuple[Outcome, Work | None]
@@ -54,6 +56,7 @@ class Promised:
         self._settled = threading.Condition(self._lock)
         self._jobs: dict[int, _Job] = {}
         self._begun: dict[int, _Begun] = {}
+        self._turns = 0
         #: whether anything may be begun, and whether there are other workers
         self.is_open, self.shares = False, True
 
@@ -79,9 +82,11 @@ class Promised:
             return following
 
     def _is_ready(self, running: Running, job: _Job) -> bool:
-        """Whether the place of this one is ours to give: where there are other workers it goes through the commits."""
-        is_wanted = self.is_open and not self.shares and running.halt is None
-        return is_wanted and running.is_held() and leases.clock() < job.until
+        """Whether the place of this one is ours to give, and not the queue's turn."""
+        if not self.is_open or running.halt is not None or not running.is_held() or leases.clock() >= job.until:
+            return False
+        self._turns += 1
+        return not self.shares or self._turns % _SHARED != 0
 
     def await_start(self, running: Running) -> None:
         """Waits until it is started on record, or will not be; for a second at most, since the database may be away."""
@@ -124,7 +129,7 @@ class Promised:
             job.works.popleft()
         while len(job.works) > left:
             job.works.pop()
-        if left <= 0 or not self.is_open or self.shares or not (job.is_slow or job.works):
+        if left <= 0 or not self.is_open or not (job.is_slow or job.works):
             del self._jobs[number]
 
     def _kept(self) -> dict[int, list[int]]:

@@ -172,9 +172,13 @@ def assert_exact(machines: Machines, job: str, site: Site) -> None:
 
 
 def assert_fetched_once(machines: Machines, site: Site) -> None:
-    """No page was asked for twice, but for those in flight at one of the three cuts: each start asks once."""
+    """No page was asked for twice, but for those in flight at one of the three cuts.
+
+    Each start asks once; a thread that has read its page may have begun another one, and been cut off before that was
+    on record.
+    """
     asked = Counter(request.path for request in site.requests if request.path in site.pages)
     found = rows(machines)
-    assert {r.path: (asked[r.path], r.run) for r in found if asked[r.path] > r.run} == {}
+    assert sum(max(0, asked[r.path] - r.run) for r in found) <= 3 * THREADS
     assert min(asked.values()) == 1
-    assert sum(r.run - r.attempts for r in found) < 3 * CONCURRENCY
+    assert sum(asked[r.path] - r.attempts for r in found) < 3 * CONCURRENCY

@@ -55,8 +55,9 @@ def nothing_runs(system: System) -> bool:
     return (stats["waiting"], stats["active"], stats["delayed"], stats["failed"]) == (0, 0, 0, 0)
 
 
-def test_it_works(system: System, site: Site) -> None:
-    system.start()
+@pytest.mark.parametrize("workers", [1, 2])
+def test_it_works(system: System, site: Site, workers: int) -> None:
+    system.start(workers=workers)
     assert_exact(system, crawl(system, site), site)
     assert Counter(path for path in site.paths() if path in site.pages) == Counter(dict.fromkeys(site.pages, 1))
     assert site.max_concurrent == AT_ONCE
@@ -65,10 +66,9 @@ def test_it_works(system: System, site: Site) -> None:
 
 
 def test_what_a_killed_worker_was_promised_is_crawled_by_others(system: System, site: Site) -> None:
-    system.start()
+    system.start(workers=2)
     job_id = crawl(system, site)
     kill_group(system.workers[0])
-    system.run("worker")
     assert_exact(system, job_id, site)
 
 

@@ -213,11 +213,12 @@ def test_pages_that_come_at_once_are_not_followed(rig: Rig) -> None:
     assert rig.commit(1).wanted == {}
 
 
-def test_where_there_are_other_workers_nothing_is_begun_and_all_is_given_back(rig: Rig) -> None:
+def test_where_there_are_other_workers_every_eighth_place_goes_to_the_queue(rig: Rig) -> None:
     rig.promised.shares = True
-    assert rig.follow(1) is None
-    hands = rig.commit(1)
-    assert (hands.kept, hands.wanted) == ({}, {})
+    for _ in range(2):
+        rig.commit(outcome=Delay(rig.work(1), 0, "", True), promised=tuple(range(11, 31)))
+    begun = [rig.follow(1) is not None for _ in range(16)]
+    assert [n for n, has_begun in enumerate(begun, 1) if not has_begun] == [8, 16]
 
 
 @pytest.mark.parametrize("followed", [True, False])
