@@ -123,8 +123,8 @@ def _key(canonical: str) -> int:
     return int.from_bytes(blake2b(page.encode(), digest_size=8).digest()) >> 2
 
 
-#: the pages of a site link to the same pages
-_kept_key = lru_cache(maxsize=20_000)(_key)
+#: the pages of a site link to the same pages, most of all to those of its menus
+_kept_key = lru_cache(maxsize=4_000)(_key)
 
 
 class Resolver:
@@ -185,7 +185,7 @@ class Resolver:
         return folders[min(up, len(folders) - 1)]
 
 
-@lru_cache(maxsize=5_000)
+@lru_cache(maxsize=1_500)
 def _in_folder(ref: str, folder: str) -> str | None:
     """`Resolver.or_empty` on any page of a folder, None where more of the page's URL counts.
 

@@ -1,6 +1,7 @@
 """Which of the URLs that were found belong to a crawl, and what robots.txt says of them."""
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from shared import scope, urls
@@ -15,6 +16,8 @@ from workers.runtime import Runtime
 NOT_ALLOWED = "robots.txt does not allow this page"
 #: links of one page that are kept to tell who links to what
 _MOST = 2_000
+#: URLs that are looked up together; a sitemap may have millions
+_AT_ONCE = 500
 
 
 def in_scope(work: Work, url: str) -> bool:
@@ -58,20 +61,23 @@ def new_links(ctx: Runtime, work: Work, found: Iterable[str], met: list[int] | N
     """
     met = [] if met is None else met
     # with a max_depth the store has to know of shorter ways to what it has
-    seen = ctx.seen.of(work.job.id) if work.job.options.max_depth is None else frozenset[int]()
+    knows = work.job.options.max_depth is None
     rules = scope.rules_of(work.job.options)
     scopes: dict[str, bool] = {}
-    for url in found if rules is None else map(rules.spelled, found):
-        key = urls.url_key(url)
-        if key in seen:
-            met.append(key)
-            continue
-        origin, path = urls.split(url)
-        if origin not in scopes:
-            scopes[origin] = is_on_its_hosts(work.job, url)
-        if scopes[origin] and not (rules is not None and rules.refuses(path)):
-            met.append(key)
-            yield NewLink(key, origin, path, forbidden(ctx, work, url))
+    rest = iter(found if rules is None else map(rules.spelled, found))
+    while some := list(islice(rest, _AT_ONCE)):
+        keys = [urls.url_key(url) for url in some]
+        seen = ctx.seen.among(work.job.id, keys) if knows else set[int]()
+        for url, key in zip(some, keys, strict=True):
+            if key in seen:
+                met.append(key)
+                continue
+            origin, path = urls.split(url)
+            if origin not in scopes:
+                scopes[origin] = is_on_its_hosts(work.job, url)
+            if scopes[origin] and not (rules is not None and rules.refuses(path)):
+                met.append(key)
+                yield NewLink(key, origin, path, forbidden(ctx, work, url))
 
 
 def named_link(ctx: Runtime, work: Work, url: str) -> NewLink:

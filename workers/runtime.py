@@ -2,8 +2,6 @@
 
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from redis import Redis
@@ -11,7 +9,6 @@ from redis import Redis
 from shared.measures import Flusher, Measures
 from shared.queue import TaskQueue, connect
 from shared.settings import Settings
-from shared.stages import Finish, Verdict
 from shared.store import Store, open_store
 from workers.committer import Committer
 from workers.egress import EgressPolicy
@@ -21,40 +18,9 @@ from workers.politeness import Limits, Politeness
 from workers.reading import Reading
 from workers.robots_cache import RobotsCache
 from workers.robots_store import RobotsStore
+from workers.seen import SeenUrls
 from workers.traps import Traps
 from workers.turns import visits
-
-_JOBS_SEEN = 64
-_URLS_SEEN = 200_000
-
-
-class SeenUrls:
-    """Keys of URLs that the store is known to have, per job: most links of a page are old news. Bounded."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._jobs: OrderedDict[int, set[int]] = OrderedDict()
-
-    def of(self, job_no: int) -> frozenset[int] | set[int]:
-        """The keys of a job, for membership tests only."""
-        with self._lock:
-            seen = self._jobs.setdefault(job_no, set())
-            self._jobs.move_to_end(job_no)
-            if len(self._jobs) > _JOBS_SEEN:
-                self._jobs.popitem(last=False)
-            return seen
-
-    def add(self, job_no: int, keys: Iterable[int]) -> None:
-        """Notes that the store has these now."""
-        seen = self.of(job_no)
-        with self._lock:
-            if isinstance(seen, set) and len(seen) < _URLS_SEEN:
-                seen.update(keys)
-
-    def note(self, finish: Finish, verdict: Verdict) -> None:
-        """The store has a recorded page's links now; where max_pages dropped some, it may not."""
-        if not verdict.full and finish.links:
-            self.add(finish.work.job.id, (link.url_hash for link in finish.links))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,46 @@
+"""Which pages the store is known to have: most links of a page are old news."""
+
+import secrets
+from array import array
+from collections.abc import Iterable
+
+from shared.stages import Finish, Verdict
+
+#: 2 MiB, for all jobs of the process together
+_SLOTS = 2**18
+_PLACE = _SLOTS - 1
+_KEYS = 2**62 - 1
+#: no mark is 0, which an empty slot has
+_MARK = 2**62
+
+
+class SeenUrls:
+    """Keys of URLs that the store is known to have, by job. What it forgets is only asked for again.
+
+    Each key has one slot, and pushes out what was there: a set of the keys of a large crawl would grow with it.
+    """
+
+    def __init__(self) -> None:
+        self._slots = array("Q", bytes(8 * _SLOTS))
+        # the marks of two jobs differ, and nobody can tell how
+        self._factor = secrets.randbits(62) | 1
+
+    def among(self, job_no: int, keys: Iterable[int]) -> set[int]:
+        """Those of the keys that the job is known to have."""
+        slots, of_job = self._slots, self._of(job_no)
+        return {key for key in keys if slots[(mark := key ^ of_job) & _PLACE] == mark}
+
+    def add(self, job_no: int, keys: Iterable[int]) -> None:
+        """Notes that the store has these now."""
+        slots, of_job = self._slots, self._of(job_no)
+        for key in keys:
+            mark = key ^ of_job
+            slots[mark & _PLACE] = mark
+
+    def note(self, finish: Finish, verdict: Verdict) -> None:
+        """The store has a recorded page's links now; where max_pages dropped some, it may not."""
+        if not verdict.full and finish.links:
+            self.add(finish.work.job.id, (link.url_hash for link in finish.links))
+
+    def _of(self, job_no: int) -> int:
+        return (job_no * self._factor & _KEYS) | _MARK
