@@ -1,7 +1,6 @@
 """URLs: the canonical form, the key that makes one page one row, and what belongs to a crawl."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -16,22 +15,17 @@ if TYPE_CHECKING:
 
 #: characters; what browsers, proxies and sitemaps.org (2,048) all stay under
 MAX_URL = 8192
-#: characters of a URL whose key is kept
-_SHORT = 300
 
 #: already canonical, seen at a glance. A label of digits only or `xn--` needs the full parser.
 _SEGMENT = r"(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*)?"
-_PLAIN_TAIL = rf"{_SEGMENT}(?:/{_SEGMENT})*(?:\?[A-Za-z0-9._~=&/:;,+-]+)?"
+PLAIN_TAIL = rf"{_SEGMENT}(?:/{_SEGMENT})*(?:\?[A-Za-z0-9._~=&/:;,+-]+)?"
 _PLAIN = re.compile(
-    rf"https?://(?:(?!xn--)[a-z0-9][a-z0-9-]*\.)+(?!xn--)[a-z]{{2,}}(?::[1-9]\d{{3}})?/{_PLAIN_TAIL}"
+    rf"https?://(?:(?!xn--)[a-z0-9][a-z0-9-]*\.)+(?!xn--)[a-z]{{2,}}(?::[1-9]\d{{3}})?/{PLAIN_TAIL}"
 ).fullmatch
-_PLAIN_PATH = re.compile(rf"/?(?!/){_PLAIN_TAIL}").fullmatch
 
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})?")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://").match
-#: what may be relative to more than the folder of its page: empty, a query, `http:` without a host, white space
-_OF_PAGE = re.compile(r"(?![/.\w])|https?:(?!//)|[^\t\r\n]*+[\t\r\n]", re.I).match
 _SCHEME_OF = {"80": "http", "443": "https"}
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_][a-z0-9_-]{0,62}(?:\.[a-z0-9_][a-z0-9_-]{0,62})*").fullmatch
 _IPV4 = re.compile(r"\d+\.\d+\.\d+\.\d+").fullmatch
@@ -115,83 +109,8 @@ def split(canonical: str) -> tuple[str, str]:
 
 def url_key(canonical: str) -> int:
     """62-bit non-negative key of a page: neither the scheme nor a leading `www.` counts."""
-    return _kept_key(canonical) if len(canonical) <= _SHORT else _key(canonical)
-
-
-def _key(canonical: str) -> int:
     page = canonical[canonical.index("://") + 3 :].removeprefix("www.")
     return int.from_bytes(blake2b(page.encode(), digest_size=8).digest()) >> 2
-
-
-#: the pages of a site link to the same pages, most of all to those of its menus
-_kept_key = lru_cache(maxsize=4_000)(_key)
-
-
-class Resolver:
-    """Canonical URLs of the references on one page, quick for the plain ones.
-
-    `resolve(ref)` equals `canonicalise(ref, base)`; `base` must be canonical.
-    """
-
-    def __init__(self, base: str) -> None:
-        self._base = base
-        self._origin, path = split(base)
-        folder = self._origin + path[: path.partition("?")[0].rindex("/") + 1]
-        #: the folder of the base, the one above, and so on up to the root
-        self._folders = [folder]
-        self._room = MAX_URL - len(folder)
-
-    def resolve(self, ref: str) -> str:
-        """Raises InvalidUrl as `canonicalise` does."""
-        first = ref[:1]
-        if first == "/" or first.isalnum():
-            if len(ref) < self._room and _PLAIN_PATH(ref):
-                return (self._origin if first == "/" else self._folders[0]) + ref
-            return canonicalise(ref, self._base)
-        if first == ".":
-            return self._relative(ref)
-        return canonicalise(ref, self._base)
-
-    def resolved(self, refs: Iterable[str]) -> list[str]:
-        """`resolve` of each, the empty text for those that cannot be crawled."""
-        folder, found = self._folders[0], list[str]()
-        has_short = len(folder) <= _SHORT
-        for ref in refs:
-            url = _in_folder(ref, folder) if has_short and len(ref) <= _SHORT else None
-            found.append(self.or_empty(ref) if url is None else url)
-        return found
-
-    def or_empty(self, ref: str) -> str:
-        """`resolve`, the empty text where it raises."""
-        try:
-            return self.resolve(ref)
-        except InvalidUrl:
-            return ""
-
-    def _relative(self, ref: str) -> str:
-        if len(ref) > MAX_URL:  # each step up below copies the rest
-            return canonicalise(ref, self._base)
-        up, rest = 0, ref
-        while rest[:3] == "../":
-            up, rest = up + 1, rest[3:]
-        if up and len(rest) < self._room and rest[:1] not in ("", "/", "?") and _PLAIN_PATH(rest):
-            return self._folder(up) + rest
-        return canonicalise(ref, self._base)
-
-    def _folder(self, up: int) -> str:
-        folders, root = self._folders, len(self._origin)
-        while len(folders) <= up and len(folders[-1]) > root + 1:
-            folders.append(folders[-1][: folders[-1].rindex("/", root, -1) + 1])
-        return folders[min(up, len(folders) - 1)]
-
-
-@lru_cache(maxsize=1_500)
-def _in_folder(ref: str, folder: str) -> str | None:
-    """`Resolver.or_empty` on any page of a folder, None where more of the page's URL counts.
-
-    The pages of a site repeat its menus: the same references from the same folders.
-    """
-    return None if _OF_PAGE(ref) else Resolver(folder).or_empty(ref)
 
 
 def parse_domain(text: str) -> Target:

@@ -10,6 +10,7 @@ from shared.packing import packed
 from shared.stages import JobWarning, NewLink, Work
 from shared.states import JobMode
 from workers.guide import is_on_its_hosts
+from workers.references import url_keys
 from workers.robots import RobotsRules
 from workers.runtime import Runtime
 
@@ -66,7 +67,7 @@ def new_links(ctx: Runtime, work: Work, found: Iterable[str], met: list[int] | N
     scopes: dict[str, bool] = {}
     rest = iter(found if rules is None else map(rules.spelled, found))
     while some := list(islice(rest, _AT_ONCE)):
-        keys = [urls.url_key(url) for url in some]
+        keys = url_keys(some)
         seen = ctx.seen.among(work.job.id, keys) if knows else set[int]()
         for url, key in zip(some, keys, strict=True):
             if key in seen:

@@ -9,11 +9,11 @@ from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from shared.urls import Resolver
 from workers.charset import to_utf8
 from workers.css import css
 from workers.errors import tidy_line
 from workers.hostile import is_hostile
+from workers.references import Resolver
 
 #: bytes
 MAX_HTML = 5_000_000

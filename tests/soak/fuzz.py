@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from shared.errors import InvalidUrl
-from shared.urls import Resolver, canonicalise, parse_domain
+from shared.urls import canonicalise, parse_domain
 from workers.cache import cache_status
 from workers.charset import to_utf8
 from workers.decode import decode
 from workers.errors import BadResponse, BodyTooLarge
 from workers.parse import is_html, parse_html
+from workers.references import Resolver
 from workers.retry import retry_after_seconds
 from workers.robots import RobotsRules
 from workers.sitemap import entries

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from shared.errors import InvalidUrl
 from shared.urls import (
     MAX_URL,
-    Resolver,
     Target,
     _bounded,
     _parsed,
@@ -17,6 +16,7 @@ from shared.urls import (
     split,
     url_key,
 )
+from workers.references import Resolver
 
 #: pieces that exercise every branch of the parsers when strung together
 WORDS = "../ ../ http: https: // / .. . a Z x-1 xn-- com 127.1 :80 :8080 @ ? # % %41 %2f %7E %zz = & \\ ü | [ ] ~ data:"

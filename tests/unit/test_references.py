@@ -1,0 +1,40 @@
+"""What is remembered of references from page to page."""
+
+import pytest
+
+from shared.urls import url_key
+from workers import references
+from workers.references import Resolver, url_keys
+
+URLS = [f"http://site.test/p{n}" for n in range(20)]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(references, "_keys", references._Known[int](10))
+    monkeypatch.setattr(references, "_menus", references._Known[str](10))
+
+
+def remembered() -> int:
+    return sum(len(known) + 1 for kept in (references._keys, references._menus) for known in kept._names.values())
+
+
+@pytest.mark.parametrize("start", [0, 5])
+def test_keys_are_the_same_however_much_is_remembered(start: int) -> None:
+    for _ in range(3):
+        assert url_keys(URLS[start:]) == [url_key(url) for url in URLS[start:]]
+
+
+def test_pages_in_ever_new_folders_are_not_remembered_for_ever() -> None:
+    for n in range(1_000):
+        links = Resolver(f"http://site.test/{n}/").resolved([f"a{n % 7}", f"/b{n}"])
+        assert links == [f"http://site.test/{n}/a{n % 7}", f"http://site.test/b{n}"]
+        assert url_keys(links) == [url_key(link) for link in links]
+        assert remembered() < 40
+
+
+def test_long_ones_are_not_remembered() -> None:
+    long = "http://site.test/" + "x" * 300
+    assert url_keys([long, long]) == [url_key(long)] * 2
+    assert Resolver("http://site.test/").resolved(["y" * 301]) == ["http://site.test/" + "y" * 301]
+    assert remembered() == 2
