@@ -113,7 +113,7 @@ def main() -> int:
         share = max(share_of_ideal(given.cache, concurrency, pages) for _ in range(given.rounds))
         rows.append([f"one process, concurrency {concurrency}, of the ideal", share, least, share >= least])
     one, two = (
-        max(share_of_ideal(given.cache, 40, given.pages // 2, workers, 20) for _ in range(given.rounds))
+        max(share_of_ideal(given.cache, 40, given.pages, workers, 20) for _ in range(given.rounds))
         for workers in (1, 2)
     )
     rows.append(["two processes of 20 threads, times one", two / one, 1.95, two / one >= 1.95])
