@@ -48,6 +48,8 @@ class Running:
     held_until: float = float("inf")
     #: begun before any commit has started it (workers/promised.py)
     is_promised: bool = False
+    #: seconds for which it waited for that commit
+    waited: float = 0.0
 
     def halted(self) -> bool:
         """Asked by the fetch between its steps."""

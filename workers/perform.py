@@ -163,10 +163,10 @@ class Performer:
             return None
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s: %s", work.url, _summary(outcome))
+        running.deadline = float("inf")  # its timeout must not meet what follows it
         if running.is_promised or self._promised is None:
             self._when_started(running, lambda: self._record(running, outcome, None))
             return None
-        running.deadline = float("inf")  # its timeout must not meet what follows it
         following = self._promised.follow(running, outcome)
         self._record(running, outcome, following)
         return following

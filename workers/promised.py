@@ -65,7 +65,7 @@ class Promised:
         work = running.work
         if work is None or work.kind is not TaskKind.CRAWL_PAGE or not isinstance(outcome, Finish):
             return None
-        is_slow = time.monotonic() - running.started > _SLOW
+        is_slow = time.monotonic() - running.started - running.waited > _SLOW
         with self._lock:
             job = self._jobs.get(work.job.id)
             if job is None:
@@ -91,13 +91,15 @@ class Promised:
     def await_start(self, running: Running) -> None:
         """Waits until it is started on record, or will not be; for a second at most, since the database may be away."""
         if running.is_promised:
-            with self._settled:
-                self._settled.wait_for(lambda: _id(running) not in self._begun, _PATIENCE)
+            began = time.monotonic()
+            with self._lock:  # not the condition: an interrupt on its way into that would leave the lock held
+                self._settled.wait_for(lambda: self._entry(running) is None, _PATIENCE)
+            running.waited = time.monotonic() - began
 
     def when_started(self, running: Running, then: Callable[[], None]) -> None:
         """Calls `then`, which says what became of it, once it is started on record; never where it is not."""
         with self._lock:
-            begun = self._begun.get(_id(running)) if running.is_promised else None
+            begun = self._entry(running)
             if begun is not None:
                 begun.then = then
                 return
@@ -105,6 +107,11 @@ class Promised:
             self._executions.leave(running)
         else:
             then()
+
+    def _entry(self, running: Running) -> _Begun | None:
+        """What is begun and not started yet; its task may have been refused, promised and begun again since."""
+        begun = self._begun.get(_id(running)) if running.is_promised else None
+        return begun if begun is not None and begun.running is running else None
 
     def hands(self, free: int, ended: Sequence[Ended]) -> Hands:
         """What is taken on beside the commit of these."""

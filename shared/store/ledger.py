@@ -166,7 +166,12 @@ class Ledger:
         """How many promises the caller wants more; none where it matters which page comes first."""
         if self.worker is None or account.by_levels or not account.window:
             return 0
-        return max(0, self.hands.wanted.get(account.job_id, 0) - kept)
+        wanted = self.hands.wanted.get(account.job_id, 0) - kept
+        if self.hands.shares:
+            # the last ones are whoever's has room: a worker that waits for slow pages would keep them from the others
+            taken = account.window + len(account.promises.tasks(account.job_id))
+            wanted = min(wanted, account.n_open - taken - account.window)
+        return max(0, wanted)
 
     def _promise(self, account: Account, kept: Sequence[int], found: Sequence[Any]) -> None:
         mine = [row for row in found if self._is_mine(row)]

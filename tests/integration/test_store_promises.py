@@ -37,10 +37,11 @@ class Site:
         followed: dict[int, Work] | None = None,
         now: int = NOW,
         worker: str = "w1",
+        shares: bool = False,
     ) -> StepResult:
         number = self.crawl.job.id
         ids = {number: [w.id for w in kept]} if kept else {}
-        hands = Hands(free, False, ids, {number: wanted}, followed or {})
+        hands = Hands(free, shares, ids, {number: wanted}, followed or {})
         return self.crawl.run(outcomes=outcomes, hands=hands, worker=worker, now=now)
 
     def end(self, n: int, wanted: int = 0) -> StepResult:
@@ -217,3 +218,12 @@ def test_all_pages_are_crawled_once(site: Site) -> None:
         assert len(todo) <= 2
     assert (ended + 1, site.crawl.now.state) == (10, JobState.COMPLETED)
     assert site.crawl.state.promised is None
+
+
+@pytest.mark.parametrize(("shares", "promised"), [(False, ["p7", "p8", "p9"]), (True, ["p7"])])
+def test_the_last_pages_are_promised_to_nobody_where_there_are_other_workers(
+    site: Site, shares: bool, promised: list[str]
+) -> None:
+    """A worker that waits for slow pages would keep them from one that has nothing to do."""
+    result = site.commit([finished(site.running[1])], free=1, wanted=9, worker="w2", shares=shares)
+    assert paths(result.promised) == promised

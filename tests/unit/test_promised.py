@@ -248,3 +248,30 @@ def test_a_page_is_read_though_the_database_is_away(rig: Rig, monkeypatch: pytes
     assert first is not None
     rig.promised.await_start(first)
     assert first.is_promised
+
+
+def test_a_refused_start_has_nothing_to_do_with_the_next_one_of_its_task(rig: Rig) -> None:
+    refused = rig.follow(1)
+    assert refused is not None
+    rig.commit(1, after=refused)
+    for _ in range(2):  # it is still pending: the second of these promises is for what the first has made room for
+        rig.commit(outcome=Delay(rig.work(2), 0, "", True), promised=(9,))
+    begun = next(one for n in (2, 3) if (one := rig.follow(n)) is not None and seq_of(one) == 9)
+    said: list[str] = []
+    rig.promised.when_started(begun, lambda: said.append("begun"))
+    rig.promised.when_started(refused, lambda: said.append("refused"))
+    rig.promised.await_start(refused)
+    assert refused.waited < 0.5
+    rig.commit(2, after=begun, followed=True)
+    assert (said, begun.is_promised) == (["begun"], False)
+    assert refused not in rig.executions.all()
+
+
+def test_to_wait_for_a_start_makes_no_page_slow(rig: Rig) -> None:
+    first = rig.follow(1)
+    assert first is not None
+    rig.commit(1, after=first, followed=True)
+    first.started, first.waited = first.started - 1.0, 1.0
+    assert rig.promised.follow(first, finished(work(9))) is None
+    first.waited = 0.0
+    assert rig.promised.follow(first, finished(work(9))) is not None
