@@ -54,7 +54,7 @@ def which_of(call: Call, given: ListQueueJobs) -> queue_jobs.QueueJobFilter:
 
 def function_of(record: TaskRecord) -> str:
     """What a worker calls for a task."""
-    return description_of(ROUTES[record.kind].function, ids.task_uuid(record.job.ms, record.id).hex)
+    return description_of(ROUTES[record.kind].function, ids.rq_id(record.job.ms, record.id))
 
 
 def get_stats(call: Call, _given: NoQuery) -> Answer:

@@ -11,6 +11,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 _BODY_BITS = 62
 _BODY_MASK = (1 << _BODY_BITS) - 1
@@ -43,8 +44,12 @@ def encode(kind: Kind, ms: int, body: int) -> uuid.UUID:
     """The UUIDv7 of an entity. Raises ValueError for a body over 62 bits."""
     if not 0 <= body <= _BODY_MASK:
         raise ValueError(f"{body} does not fit in an id")
+    return uuid.UUID(int=_number(kind, ms, body))
+
+
+def _number(kind: Kind, ms: int, body: int) -> int:
     high = (ms & ((1 << 48) - 1)) << 16 | 0x7000 | kind
-    return uuid.UUID(int=high << 64 | 0b10 << _BODY_BITS | body)
+    return high << 64 | 0b10 << _BODY_BITS | body
 
 
 def decode(text: str) -> PublicId | None:
@@ -78,8 +83,19 @@ def new_uuid() -> uuid.UUID:
 
 
 def task_uuid(job_ms: int, task_id: int) -> uuid.UUID:
-    """The public id of a task; its hex is the RQ job's id."""
+    """The public id of a task."""
     return encode(Kind.TASK, job_ms, task_id)
+
+
+def rq_id(job_ms: int, task_id: int) -> str:
+    """Id of a task's RQ job: the hex of its public id, made without that (each page asks for some)."""
+    return f"{_number(Kind.TASK, job_ms, task_id):032x}"
+
+
+@lru_cache(1_000)
+def job_uid(ms: int, job_no: int) -> str:
+    """The public id of a job; the pages of a job ask for the same one."""
+    return str(encode(Kind.JOB, ms, job_no))
 
 
 def pack(job_no: int, seq: int) -> int:

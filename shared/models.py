@@ -123,7 +123,7 @@ class Job:
     @property
     def uid(self) -> str:
         """Public id."""
-        return str(ids.encode(ids.Kind.JOB, self.ms, self.id))
+        return ids.job_uid(self.ms, self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,7 +242,7 @@ class Dispatch:
     @property
     def rq_id(self) -> str:
         """Id of the RQ job: the task's public id in hex."""
-        return ids.task_uuid(self.job_ms, self.task_id).hex
+        return ids.rq_id(self.job_ms, self.task_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,12 @@ def test_an_id_decodes_to_what_was_encoded(kind: Kind, ms: int, body: int) -> No
     assert ids.decode(str(made)) == ids.decode(made.hex) == PublicId(kind, ms, body)
 
 
+@given(st.integers(0, 2**48 - 1), st.integers(0, 2**62 - 1))
+def test_the_quick_spellings_of_an_id_are_its_spellings(ms: int, body: int) -> None:
+    assert ids.rq_id(ms, body) == ids.task_uuid(ms, body).hex
+    assert ids.job_uid(ms, body) == str(ids.encode(Kind.JOB, ms, body))
+
+
 @given(st.integers(1, 2**30 - 1), st.integers(1, 2**32 - 1))
 def test_a_packed_task_id_keeps_its_parts(job: int, seq: int) -> None:
     packed = ids.pack(job, seq)
