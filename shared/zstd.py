@@ -1,6 +1,6 @@
 """Compression of what is kept of pages."""
 
-import threading
+from collections import deque
 
 import zstandard
 
@@ -9,18 +9,27 @@ _LEVEL = 3
 _SMALL = 1 << 17
 
 
-class _Kept(threading.local):
-    """A new compressor takes as long as a page's text."""
-
-    def __init__(self) -> None:
-        small = zstandard.ZstdCompressionParameters.from_level(_LEVEL, source_size=_SMALL, hash_log=12, chain_log=11)
-        self.small = zstandard.ZstdCompressor(compression_params=small).compress
-        self.large = zstandard.ZstdCompressor(level=_LEVEL).compress
+def _small() -> zstandard.ZstdCompressor:
+    params = zstandard.ZstdCompressionParameters.from_level(_LEVEL, source_size=_SMALL, hash_log=12, chain_log=11)
+    return zstandard.ZstdCompressor(compression_params=params)
 
 
-_kept = _Kept()
+def _large() -> zstandard.ZstdCompressor:
+    return zstandard.ZstdCompressor(level=_LEVEL)
+
+
+#: those that nobody uses: a new one takes as long as a page's text, and one for each thread would be cold
+_idle_small, _idle_large = deque[zstandard.ZstdCompressor](), deque[zstandard.ZstdCompressor]()
 
 
 def compress(data: bytes) -> bytes:
     """One zstd frame (RFC 8878) that names the size of its content."""
-    return _kept.small(data) if len(data) <= _SMALL else _kept.large(data)
+    idle, new = (_idle_small, _small) if len(data) <= _SMALL else (_idle_large, _large)
+    try:
+        compressor = idle.pop()
+    except IndexError:
+        compressor = new()
+    try:
+        return compressor.compress(data)
+    finally:
+        idle.append(compressor)
