@@ -19,9 +19,10 @@ MAX_URL = 8192
 #: already canonical, seen at a glance. A label of digits only or `xn--` needs the full parser.
 _SEGMENT = r"(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*)?"
 PLAIN_TAIL = rf"{_SEGMENT}(?:/{_SEGMENT})*(?:\?[A-Za-z0-9._~=&/:;,+-]+)?"
-_PLAIN = re.compile(
-    rf"https?://(?:(?!xn--)[a-z0-9][a-z0-9-]*\.)+(?!xn--)[a-z]{{2,}}(?::[1-9]\d{{3}})?/{PLAIN_TAIL}"
-).fullmatch
+_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_PLAIN_HOST = rf"(?:(?:(?!xn--)[a-z0-9][a-z0-9-]*\.)+(?!xn--)[a-z]{{2,}}|localhost|(?:{_BYTE}\.){{3}}{_BYTE})"
+_PLAIN_PORT = r"(?::(?:[1-9][0-9]{3}|[1-5][0-9]{4}))?"
+_PLAIN = re.compile(rf"https?://{_PLAIN_HOST}{_PLAIN_PORT}/{PLAIN_TAIL}").fullmatch
 
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})?")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")

@@ -93,6 +93,24 @@ def test_the_fast_paths_agree_with_the_parser(ref: str, base: str) -> None:
     assert _outcome(lambda: canonicalise(ref)) == _outcome(lambda: _bounded(_parsed(ref, None)))
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    "port", ["", *(f":{n}" for n in "80 443 8080 08080 9999 10000 59999 65535 65536 99999".split())]
+)
+@pytest.mark.parametrize(
+    "host", "localhost 127.0.0.1 127.0.0.01 255.255.255.255 256.1.1.1 1.2.3 1.2.3.4.5 0.0.0.0 a.com xn--a.com".split()
+)
+def test_the_fast_path_of_hosts_agrees_with_the_parser(scheme: str, host: str, port: str) -> None:
+    url = f"{scheme}://{host}{port}/a"
+    try:
+        parsed = _bounded(_parsed(url, None))
+    except InvalidUrl:
+        with pytest.raises(InvalidUrl):
+            canonicalise(url)
+    else:
+        assert canonicalise(url) == parsed
+
+
 @given(st.lists(REFERENCES, max_size=3), st.sampled_from(BASES), st.sampled_from(["b", "?q=1", "b?q=2/3"]))
 def test_all_references_of_a_page_are_resolved_as_each_one_is(refs: list[str], base: str, page: str) -> None:
     for resolver in (Resolver(base), Resolver(canonicalise(page, base))):
