@@ -46,11 +46,15 @@ class _Known(Generic[Value]):
         """What is known there, to be added to."""
         if self._left <= 0:
             self._names, self._left = {}, self._most
-        return self._names.setdefault(name, {})
+        found = self._names.get(name)
+        if found is None:
+            found = self._names.setdefault(name, {})
+            self._left -= 1
+        return found
 
     def grew(self, n: int) -> None:
-        """So many were added; a look counts as one too, for it may have been of a new name."""
-        self._left -= n + 1
+        """So many were added."""
+        self._left -= n
 
 
 _keys = _Known[int](4_000)
