@@ -5,7 +5,7 @@ patterns run in RE2 (linear time), and of CSS only what cannot backtrack is take
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from hashlib import blake2b
@@ -89,6 +89,8 @@ class Rules:
     version: str
     #: text without what is to be ignored; as many lines as before
     clean: Callable[[str], str]
+    #: each of some texts so
+    clean_each: Callable[[Sequence[str]], Sequence[str]]
 
 
 @lru_cache(512)
@@ -97,10 +99,12 @@ def rules(stored: str | None) -> Rules:
     settings = from_json(stored)
     compared = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name != "min_change"}
     version = blake2b(orjson.dumps([_METHOD, compared]), digest_size=4).hexdigest()
-    return Rules(settings, version, _cleaner(settings))
+    return Rules(settings, version, *_cleaners(settings))
 
 
-def _cleaner(settings: ChangeSettings) -> Callable[[str], str]:
+def _cleaners(
+    settings: ChangeSettings,
+) -> tuple[Callable[[str], str], Callable[[Sequence[str]], Sequence[str]]]:
     chosen: tuple[tuple[bool, str, Any], ...] = (
         (settings.ignore_clocks, _CLOCKS, ""),
         (settings.ignore_tokens, _UUID, ""),
@@ -112,15 +116,22 @@ def _cleaner(settings: ChangeSettings) -> Callable[[str], str]:
     noise = _compiled("|".join(f"(?:{pattern})" for wanted, pattern, _ in chosen if wanted)) if builtin else None
     own = _compiled("|".join(f"(?:{p})" for p in settings.ignore_patterns)) if settings.ignore_patterns else None
 
+    def is_noisy(text: str) -> bool:
+        return noise is not None and noise.search(text.encode()) is not None
+
     def clean(text: str) -> str:
         if own is not None:
             text = "\n".join([own.sub("", line) for line in text.split("\n")])
-        if noise is not None and noise.search(text.encode()):  # one look tells that most texts have none
+        if is_noisy(text):
             for pattern, instead in builtin:
                 text = pattern.sub(instead, text)
         return text
 
-    return clean
+    def clean_each(texts: Sequence[str]) -> Sequence[str]:
+        # one look tells that most texts have no noise: none of it has a NUL
+        return texts if own is None and not is_noisy("\0".join(texts)) else list(map(clean, texts))
+
+    return clean, clean_each
 
 
 def _compiled(pattern: str) -> Any:

@@ -77,21 +77,23 @@ def head_of(status_code: int, redirect: str | None, rules: Rules) -> str:
     return f"{300 if redirect and status_code < 400 else status_code}{target and 'r' + target}"
 
 
-def raw_hash(facts: Facts, text: bytes, html: bytes) -> str:
-    """Of all that the page says, its text squeezed. Headings are not read for it: their tags are counted (5 µs)."""
+def raw_hash(facts: Facts, text_hash: str, html: bytes) -> str:
+    """Of all that the page says, its text by its hash. Headings are not read for it: their tags are counted (5 µs)."""
     # with <head>, <hr> and the like: what differs for no reason is told by the clean hash
-    meta = "\0".join([facts.title or "", facts.description or "", facts.canonical or "", str(len(_H_TAGS(html)))])
-    return _hash([meta.encode("utf-8", "replace"), text])
+    tags = str(len(_H_TAGS(html)))
+    said = "\0".join([facts.title or "", facts.description or "", facts.canonical or "", tags, text_hash])
+    return _hash([said.encode("utf-8", "replace")])
 
 
-def clean_hash(look: Look, rules: Rules) -> str:
-    """The same without what is to be ignored."""
+def clean_hash(look: Look, rules: Rules, said: bytes | None = None) -> str:
+    """The same without what is to be ignored. `said` is the look's text squeezed, where that is known."""
     f = look.facts
-    headings = "\n".join(f.headings)
-    said = [rules.clean(words) for words in (f.title or "", f.description or "", headings)]
-    meta = "\0".join([*said, _url_key(f.canonical, rules)])
-    text = rules.clean((look.text or b"").decode("utf-8", "replace")).encode()
-    return _hash([meta.encode(), squeezed(text)])
+    words = [f.title or "", f.description or "", "\n".join(f.headings), (look.text or b"").decode("utf-8", "replace")]
+    title, description, headings, text = rules.clean_each(words)
+    meta = "\0".join([title, description, headings, _url_key(f.canonical, rules)])
+    if said is None or text is not words[-1]:
+        said = squeezed(text.encode())
+    return _hash([meta.encode(), said])
 
 
 def _hash(parts: Iterable[bytes]) -> str:
@@ -116,11 +118,26 @@ def tidy(text: bytes) -> bytes:
     kept = b"\n".join(lines)
     if _TWO_SPACES(kept):
         kept = _SPACES(b" ", kept)
-    if max(map(len, lines), default=0) > 8 * _MAX_LINE:
+    if _has_long_line(kept):
         kept = b"\n".join([line[: 8 * _MAX_LINE] for line in kept.split(b"\n")])
     elif len(text) <= MAX_TEXT:
         return kept
     return kept[:MAX_TEXT].decode("utf-8", "ignore").encode()  # what was cut may end in half a character
+
+
+def loses_space_only(text: bytes) -> bool:
+    """Whether `tidy` leaves out no more of a text than `squeezed` does; may be False though it does."""
+    return len(text) <= MAX_TEXT and b"\v" not in text and not _has_long_line(text)
+
+
+def _has_long_line(text: bytes) -> bool:
+    at, most = 0, 8 * _MAX_LINE
+    while len(text) - at > most:
+        end = text.rfind(b"\n", at, at + most + 1)
+        if end < 0:
+            return True
+        at = end + 1
+    return False
 
 
 def compare(before: Look, after: Look, rules: Rules, comparable: bool) -> Difference:

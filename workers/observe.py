@@ -19,7 +19,7 @@ from workers.changes import Fingerprint, Look
 from workers.charset import to_utf8
 from workers.errors import one_line
 from workers.fetch import Response
-from workers.parse import ParsedPage, squeezed
+from workers.parse import ParsedPage, content_hash, squeezed
 from workers.retry import BLOCKING
 from workers.runtime import Runtime
 
@@ -44,10 +44,11 @@ def completed(ctx: Runtime, work: Work, response: Response, page: ParsedPage | N
     text, note = extract.visible(page, rules.settings) if page else (_plain(response), None)
     facts = _facts(response.status_code, page)
     said = page.squeezed if page and text is page.text else squeezed(text or b"")
+    said_hash = page.content_hash if page and text is page.text else content_hash(said)
     now = Fingerprint(
         rules.version + ("n" if note else ""),
         changes.head_of(response.status_code, None, rules),
-        changes.raw_hash(facts, said, response.body if page else b""),
+        changes.raw_hash(facts, said_hash, response.body if page else b""),
         "",
     )
     known = Fingerprint.parse(work.watch.fingerprint)
@@ -55,7 +56,8 @@ def completed(ctx: Runtime, work: Work, response: Response, page: ParsedPage | N
         return Seen(None, work.watch.fingerprint)
     headings = extract.headings(page, rules.settings) if page else ()
     look = Look(replace(facts, headings=headings), None if text is None else changes.tidy(text))
-    now = now._replace(clean=changes.clean_hash(look, rules))
+    is_same = text is not None and changes.loses_space_only(text)
+    now = now._replace(clean=changes.clean_hash(look, rules, said if is_same else None))
     if known is not None and known._replace(raw="") == now._replace(raw=""):
         return Seen(None, work.watch.fingerprint)
     return _sighting(ctx, work, look, now, note, rules)

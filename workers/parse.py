@@ -98,13 +98,18 @@ def _page(found: _Found, url: str, text: bytes, truncated: bool, tree: LexborHTM
         links=links,
         canonical=next(iter(_resolved((found.canonical,), resolver)), None) if found.canonical else None,
         noindex=not found.robots.isdisjoint({"noindex", "none"}),
-        content_hash=blake2b(said, digest_size=16).hexdigest(),
+        content_hash=content_hash(said),
         truncated=truncated,
         description=found.description,
         text=text,
         squeezed=said,
         tree=tree,
     )
+
+
+def content_hash(said: bytes) -> str:
+    """Of a squeezed text, 32 hex digits."""
+    return blake2b(said, digest_size=16).hexdigest()
 
 
 def squeezed(text: bytes) -> bytes:

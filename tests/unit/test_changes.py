@@ -10,7 +10,7 @@ from shared.change_settings import ChangeSettings, Rules, rules, wrong_pattern, 
 from shared.changes import MAX_UNPACKED, ChangeType, Difference, Facts, pack, unpack
 from workers import changes, extract
 from workers.changes import Fingerprint, Look
-from workers.parse import parse_html
+from workers.parse import parse_html, squeezed
 
 DEFAULT = rules(None)
 
@@ -229,7 +229,7 @@ def test_hashes_that_are_stored_already_stay_as_they_are() -> None:
     facts = Facts(200, None, page.title, "as of 2026-01-01T10:00:00Z", None, ("Prices",))
     look = Look(facts, changes.tidy(page.text))
     assert page.content_hash == "6448b222b292a721b543e73b39801a6f"
-    assert changes.raw_hash(facts, page.squeezed, body.encode()) == "4a16deb66680def0"
+    assert changes.raw_hash(facts, page.content_hash, body.encode()) == "661856cac615dc6b"
     assert (changes.clean_hash(look, DEFAULT), DEFAULT.version) == ("d7a0130aa494005d", "2389b449")
     assert changes.text_hash(look.text or b"").hex() == "b9a10bbc21ce7ec74465b20a70f6632c"
 
@@ -248,6 +248,40 @@ def test_hashes_that_are_stored_already_stay_as_they_are() -> None:
 )
 def test_a_kept_text_has_no_surplus_space_and_is_bounded(text: bytes, kept: bytes) -> None:
     assert changes.tidy(text) == kept
+
+
+@pytest.mark.parametrize("length", [0, 3, 7_990, 8_001, 8_010, 20_000])
+def test_a_text_that_is_only_respaced_has_the_hash_of_what_it_says(length: int) -> None:
+    rng, known = random.Random(length), set()
+    for odd in ("ab \n", "ab \n\t\r\f", "ab \v", "a\u00e9\n", "ab", "a 12:30:05\n"):
+        text = "".join(rng.choices(odd, k=length)).encode()
+        look, said = Look(Facts(200, None, "t"), changes.tidy(text)), squeezed(text)
+        if is_known := changes.loses_space_only(text):
+            assert squeezed(changes.tidy(text)) == said
+            assert changes.clean_hash(look, DEFAULT, said) == changes.clean_hash(look, DEFAULT)
+        known.add(is_known)
+    assert True in known
+
+
+@pytest.mark.parametrize("settings", [{}, {"ignore_patterns": ("foo",)}, {"ignore_clocks": False}])
+def test_texts_are_cleaned_together_as_each_one_is(settings: dict[str, object]) -> None:
+    by = ruled(**settings)
+    pieces = [
+        "at 12:30:05",
+        "12:3",
+        "0:05",
+        "foo 5 minutes",
+        " ago",
+        "",
+        "k3jf9a0s8d7f6g5h4j3k2",
+        "plain",
+        "just",
+        " now",
+    ]
+    for first in pieces:
+        for second in pieces:
+            texts = [first, second, "plain"]
+            assert list(by.clean_each(texts)) == [by.clean(text) for text in texts]
 
 
 @pytest.mark.parametrize("size", [0, 1, 9_000, 1 << 17, (1 << 17) + 1, 500_000])
