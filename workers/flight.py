@@ -61,8 +61,11 @@ class Flight:
         """Waits until a connection for a request to `url` may be taken. Raises as the gate does."""
         self._url = url
         if self._gate is not None:
-            with self.paused():
+            began = time.monotonic()
+            try:
                 self._gate(url)
+            finally:
+                self._resume(began)
 
     def depart(self) -> None:
         """Starts one request of the flight. Raises Cancelled, TotalTimeout."""
@@ -74,21 +77,22 @@ class Flight:
         self.room = MAX_HEADERS
         self.timeout = min(self.limits.first_byte, self.remaining())
 
-    @contextmanager
-    def leaving(self) -> Iterator[None]:
+    def leave(self, send: Callable[[], None]) -> None:
         """Sends a part of the request: the first one in its turn, and no other goes before it has left."""
-        if self._has_left or self._gate is None:
-            self.started = self.started or time.monotonic()
-            yield
-            return
-        with self.paused():
-            self._gate.go(self._url)
-        self._has_left = True
+        gate = None if self._has_left else self._gate
+        if gate is not None:
+            began = time.monotonic()
+            try:
+                gate.go(self._url)
+            finally:
+                self._resume(began)
+            self._has_left = True
         self.started = self.started or time.monotonic()
         try:
-            yield
+            send()
         finally:
-            self._gate.went(self._url)
+            if gate is not None:
+                gate.went(self._url)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -97,11 +101,14 @@ class Flight:
         try:
             yield
         finally:
-            waited = time.monotonic() - began
-            self.deadline += waited
-            if self.started:
-                self.started += waited
-            self.reused = self.reused or waited > _IDLE
+            self._resume(began)
+
+    def _resume(self, began: float) -> None:
+        waited = time.monotonic() - began
+        self.deadline += waited
+        if self.started:
+            self.started += waited
+        self.reused = self.reused or waited > _IDLE
 
     def remaining(self) -> float:
         """Seconds to the deadline, above 0. Raises TotalTimeout after it, Cancelled when asked to stop."""

@@ -55,7 +55,7 @@ def completed(ctx: Runtime, work: Work, response: Response, page: ParsedPage | N
     if known is not None and known._replace(clean="") == now:
         return Seen(None, work.watch.fingerprint)
     headings = extract.headings(page, rules.settings) if page else ()
-    look = Look(replace(facts, headings=headings), None if text is None else changes.tidy(text))
+    look = Look(_facts(response.status_code, page, headings), None if text is None else changes.tidy(text))
     is_same = text is not None and changes.loses_space_only(text)
     now = now._replace(clean=changes.clean_hash(look, rules, said if is_same else None))
     if known is not None and known._replace(raw="") == now._replace(raw=""):
@@ -145,11 +145,11 @@ def _base(ctx: Runtime, work: Work) -> Snapshot | None:
     return found if found is not None and found.fingerprint == work.watch.fingerprint else None
 
 
-def _facts(status_code: int, page: ParsedPage | None) -> Facts:
+def _facts(status_code: int, page: ParsedPage | None, headings: tuple[str, ...] = ()) -> Facts:
     if page is None:
         return Facts(status_code)
     description = one_line(page.description or "")[:_MAX_FIELD] or None
-    return Facts(status_code, None, page.title, description, page.canonical)
+    return Facts(status_code, None, page.title, description, page.canonical, headings)
 
 
 def _plain(response: Response) -> bytes | None:

@@ -4,6 +4,7 @@ Every address is checked before it is connected to (workers/egress.py). A timeou
 server that drips bytes could hold a thread for hours: each read asks the thread's flight how long it may take.
 """
 
+import os
 import select
 import socket
 import ssl
@@ -22,7 +23,7 @@ from workers.errors import ConnectionReset, ConnectTimeout, TlsError
 from workers.flight import SLICE, Flight
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 #: hosts whose idle connections are kept
 MAX_HOSTS = 256
@@ -43,6 +44,14 @@ class GuardedSocket(socket.socket):
 
 
 class _PlainSocket(GuardedSocket):
+    def sendall(self, data: "ReadableBuffer", flags: int = 0) -> None:
+        """Mostly there is room, so it need not be asked for first. Every one of these sockets has a timeout."""
+        view, sent = memoryview(data), 0
+        with suppress(BlockingIOError):
+            sent = os.write(self.fileno(), view)
+        if sent < len(view):
+            super().sendall(view[sent:], flags)
+
     def recv(self, size: int, flags: int = 0) -> bytes:
         return self.flight.receive(self, super().recv, size, flags)
 
@@ -63,13 +72,16 @@ class _TlsSocket(GuardedSocket, ssl.SSLSocket):
 def send(sock: GuardedSocket, flight: Flight, data: bytes) -> None:
     """Sends a request in its turn. Raises as the flight's gate does, LeaseLost, and what the socket raises."""
     sock.flight = flight
-    with flight.leaving():
-        sock.settimeout(flight.remaining() if len(data) > _SHORT_REQUEST else SLICE)
-        leases.check()  # as late as can be: what follows is one system call
-        # not after it: on a busy machine the answer is there before this thread goes on
-        flight.marks.sent = time.monotonic()
-        with suppress(BrokenPipeError, ConnectionResetError):  # its answer may have come all the same
-            sock.sendall(data)
+    flight.leave(lambda: _send(sock, flight, data))
+
+
+def _send(sock: GuardedSocket, flight: Flight, data: bytes) -> None:
+    sock.settimeout(flight.remaining() if len(data) > _SHORT_REQUEST else SLICE)
+    leases.check()  # as late as can be: what follows is one system call
+    # not after it: on a busy machine the answer is there before this thread goes on
+    flight.marks.sent = time.monotonic()
+    with suppress(BrokenPipeError, ConnectionResetError):  # its answer may have come all the same
+        sock.sendall(data)
 
 
 class Connections:
