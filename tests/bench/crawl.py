@@ -90,6 +90,7 @@ RUNNERS = (
     _ours("sqlite"),
     _ours("postgres"),
     _python("Scrapy", 10, "scrapy_peer.py", "stock", "scrapy==2.19.*"),
+    _python("Scrapy, lean", 0, "scrapy_peer.py", "lean", "scrapy==2.19.*"),
     _python("Scrapy, tuned", 3, "scrapy_peer.py", "tuned", "scrapy==2.19.*", "uvloop", "selectolax", "ada-url"),
     _python("scrapy-redis", 15, "scrapy_peer.py", "redis", "scrapy-redis", "scrapy==2.19.*", "hiredis"),
     _python("Crawlee, Python", 6, "crawlee_peer.py", "parsel", "crawlee[parsel]", "uvloop"),

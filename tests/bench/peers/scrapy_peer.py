@@ -1,6 +1,7 @@
-"""Scrapy: as it comes (`stock`, and `redis` with scrapy-redis), or `tuned`: our parser, uvloop, nothing kept.
+"""Scrapy: as it comes, writing what we keep of each page (`stock`); `lean`; `redis` with scrapy-redis; or `tuned`.
 
-The stock ones write an item for each page, to a file of JSON lines or to Redis.
+Lean is: no log, and five short fields of each page, to a file of JSON lines; to Redis with scrapy-redis. Tuned: our
+parser, uvloop, nothing kept.
 """
 
 import os
@@ -21,8 +22,9 @@ COMMON = {
     "CONCURRENT_REQUESTS_PER_DOMAIN": 32,
     "DOWNLOAD_DELAY": 0,
 }
+FEED = {"FEEDS": {"pages.jsonl": {"format": "jsonlines"}}}
 OWN = {
-    "stock": {"FEEDS": {"pages.jsonl": {"format": "jsonlines"}}},
+    "lean": FEED,
     "tuned": {
         "TWISTED_REACTOR": "twisted.internet.asyncioreactor.AsyncioSelectorReactor",
         "ASYNCIO_EVENT_LOOP": "uvloop.Loop",
@@ -40,12 +42,12 @@ OWN = {
 }
 
 
-class Stock(scrapy.Spider):
+class Lean(scrapy.Spider):
     """Follows all links of the site by Scrapy's own link extractor."""
 
     name = "bench"
     start_urls = [START]
-    custom_settings = COMMON | OWN[MODE]
+    custom_settings = FEED if MODE == "stock" else COMMON | OWN[MODE]
     links = LinkExtractor()
     pages = 0
 
@@ -65,18 +67,36 @@ class Stock(scrapy.Spider):
     def parse(self, response):
         self.pages += 1
         found = self.links.extract_links(response)
-        yield {
+        yield self.item(response, found)
+        for link in found:
+            yield scrapy.Request(link.url)
+
+    def item(self, response, found):
+        return {
             "url": response.url,
             "status": response.status,
             "title": response.css("title::text").get(),
             "bytes": len(response.body),
             "links": len(found),
         }
-        for link in found:
-            yield scrapy.Request(link.url)
 
 
-class Tuned(Stock):
+class Stock(Lean):
+    """Keeps what we keep of a page."""
+
+    def item(self, response, found):
+        visible = response.xpath("//body//text()[not(parent::script or parent::style)]").getall()
+        return super().item(response, found) | {
+            "links": [link.url for link in found],
+            "headers": dict(response.headers.to_unicode_dict()),
+            "description": response.css("meta[name=description]::attr(content)").get(),
+            "canonical": response.css("link[rel=canonical]::attr(href)").get(),
+            "headings": response.css("h1::text, h2::text, h3::text, h4::text, h5::text, h6::text").getall(),
+            "text": "\n".join(filter(None, map(str.strip, visible))),
+        }
+
+
+class Tuned(Lean):
     """The same with what Crawlyard parses by."""
 
     def parse(self, response):
@@ -90,5 +110,5 @@ class Tuned(Stock):
 
 if __name__ == "__main__":
     process = CrawlerProcess()
-    process.crawl(Tuned if MODE == "tuned" else Stock)
+    process.crawl({"stock": Stock, "tuned": Tuned}.get(MODE, Lean))
     process.start()
