@@ -6,6 +6,7 @@ from typing import Any
 
 import zstandard
 
+from shared.records import record
 from shared.validators import Validators
 from shared.zstd import compress
 
@@ -32,7 +33,7 @@ class ChangeType(IntFlag):
         return [kind.name.lower() for kind in ChangeType if kind in self and kind.name]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Facts:
     """What is compared of a page besides its text."""
 
@@ -60,7 +61,7 @@ class Difference:
     after: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Watch:
     """What a task must know of its page's last look to notice a change."""
 
@@ -72,7 +73,7 @@ class Watch:
     validators: Validators | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Sighting:
     """A look at a page that brought something new. Counts only if `base` is still the page's newest fingerprint."""
 

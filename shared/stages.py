@@ -2,16 +2,17 @@
 
 import builtins
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from shared import ids
 from shared.changes import Sighting, Watch
 from shared.models import Job
+from shared.records import record
 from shared.states import CacheStatus, SourceType, TaskKind, TaskState, WarningKind
 from shared.validators import KeptPage
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Fetched:
     """Measurements of one fetch."""
 
@@ -24,7 +25,7 @@ class Fetched:
     answer: builtins.bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FirstRequest:
     """What the first request of a page brought, when the second one is due."""
 
@@ -33,7 +34,7 @@ class FirstRequest:
     found: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Work:
     """A task that this worker has been admitted to run."""
 
@@ -58,7 +59,7 @@ class Work:
     held_since: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class NewLink:
     """A URL to admit to a job. Parts of one canonical URL."""
 
@@ -71,7 +72,7 @@ class NewLink:
     is_foreign: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PageFacts:
     """What a crawl learnt about a page, kept across crawls."""
 
@@ -81,7 +82,7 @@ class PageFacts:
     last_modified: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class JobWarning:
     """Something about a job that its owner should know."""
 
@@ -93,7 +94,7 @@ class JobWarning:
     n: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Redirect:
     """One redirect on the way to a page: its status code and where it led."""
 
@@ -103,7 +104,7 @@ class Redirect:
     answer: builtins.bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Finish:
     """A task ended: completed, failed or skipped."""
 
@@ -153,7 +154,7 @@ class Finish:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Found:
     """URLs that a running task found so far; discovery hands them over in parts, so that crawling starts."""
 
@@ -168,7 +169,7 @@ class Found:
     found: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Delay:
     """A task goes on later: a retry (spends an attempt) or a snooze (does not)."""
 
@@ -181,7 +182,7 @@ class Delay:
     yields: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Recheck:
     """A page missed the cache: what it brought is recorded, and a second request follows as a step of its own."""
 
@@ -195,7 +196,7 @@ class Recheck:
         return self.first.work
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Release:
     """A task goes back to the front of the queue untouched: its worker is stopping."""
 
@@ -205,7 +206,7 @@ class Release:
 Outcome = Finish | Found | Recheck | Delay | Release
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Admission:
     """A worker asks to run a task that it took from the queue."""
 
@@ -214,7 +215,7 @@ class Admission:
     requeued: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Hands:
     """What a worker process can take on beside what it tells of."""
 
@@ -230,7 +231,7 @@ class Hands:
     followed: Mapping[int, Work] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Dispatch:
     """A task to put into its queue."""
 
@@ -245,7 +246,7 @@ class Dispatch:
         return ids.rq_id(self.job_ms, self.task_id)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Verdict:
     """What became of an outcome: recorded or not (a duplicate, a cancelled task), and what it added."""
 

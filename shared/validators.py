@@ -1,16 +1,17 @@
 """What is kept of a page so that it can be asked for only if it has changed (RFC 9110, 13)."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import zstandard
 
+from shared.records import record
 from shared.zstd import compress
 
 #: characters of all links of a page together; one with more is always fetched
 _MOST = 250_000
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Validators:
     """What a server told of one version of a page."""
 
@@ -27,7 +28,7 @@ class Validators:
     links: bytes = field(default=b"", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class KeptPage:
     """New validators, and the links of their page."""
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from shared.change_settings import Rules
 from shared.changes import ChangeType, Difference, Facts, pack
+from shared.records import record
 from workers.parse import squeezed
 
 #: bytes of text that are compared and kept
@@ -62,7 +63,7 @@ class Fingerprint(NamedTuple):
         return cls(*parts) if len(parts) == 4 else None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Look:
     """What one crawl saw of a page's content."""
 

@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ssl import SSLContext
 from typing import NamedTuple
 from urllib.parse import quote
 
 from shared.answers import Phases
 from shared.errors import InvalidUrl
+from shared.records import record
 from shared.settings import FetchLimits
 from shared.urls import canonicalise, split
 from workers import messages
@@ -55,7 +56,7 @@ class Hop(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Response:
     """The answer after all redirects."""
 

@@ -9,6 +9,7 @@ from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from shared.records import record
 from workers.charset import to_utf8
 from workers.css import css
 from workers.errors import tidy_line
@@ -32,7 +33,7 @@ _RAW_TITLE = re.compile(rb"<title[^<>]{0,200}>([^<]{0,2000})", re.I).search
 _HTML_START = re.compile(rb"\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype\s+html|html|head|body|title)\b", re.I | re.S).match
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ParsedPage:
     """What the crawl keeps of a page."""
 

@@ -6,7 +6,6 @@ kept. Then the page is what it was: its links are followed and its record shows 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -14,6 +13,7 @@ from hashlib import blake2b
 
 from shared import change_settings
 from shared.clock import SECOND, now_us
+from shared.records import record
 from shared.stages import Work
 from shared.store import validators as store
 from shared.validators import KeptPage, Validators, packed, unpacked
@@ -33,7 +33,7 @@ _ETAG = re.compile(r'(?:W/)?"[!#-~]{1,300}"').fullmatch
 _SETTLED = 60
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Asked:
     """The answer to a page's request, and the page's kept links where it says that nothing has changed."""
 

@@ -4,19 +4,19 @@ import binascii
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from rq.defaults import RQ_KEY_PREFIX, UNSERIALIZABLE_RETURN_VALUE_PAYLOAD
 from rq.utils import utcformat
 
+from shared.records import record
 from shared.rqtypes import OrjsonSerializer
 from shared.stages import Dispatch
 from workers.executions import Running
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Started:
     """A task that this worker has started by itself, without a queue."""
 
@@ -24,7 +24,7 @@ class Started:
     execution_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Queued:
     """A task for its queue."""
 
@@ -33,7 +33,7 @@ class Queued:
     taken_back: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Ending:
     """How an execution ended. Verbs: ok, fail, delay, release, drop (see finish.lua)."""
 
