@@ -11,6 +11,8 @@ Value = TypeVar("Value")
 
 #: characters of a URL, reference or folder that is remembered
 _SHORT = 300
+#: times its size that a full table misses before it forgets
+_FORGETS = 8
 _PLAIN_PATH = re.compile(rf"/?(?!/){PLAIN_TAIL}").fullmatch
 #: what may be relative to more than the folder of its page: empty, a query, `http:` without a host, white space
 _OF_PAGE = re.compile(r"(?![/.\w])|https?:(?!//)|[^\t\r\n]*+[\t\r\n]", re.I).match
@@ -18,23 +20,25 @@ _OF_PAGE = re.compile(r"(?![/.\w])|https?:(?!//)|[^\t\r\n]*+[\t\r\n]", re.I).mat
 
 def url_keys(canonical: Iterable[str]) -> list[int]:
     """`url_key` of each, quick for those that come again: the pages of a site link to the same pages."""
-    known, keys = _keys.of(""), list[int]()
-    before = len(known)
+    known, keys, missed = _keys.of(""), list[int](), 0
+    room = _keys.room
     for url in canonical:
         key = known.get(url)
         if key is None:
             key = url_key(url)
-            if len(url) <= _SHORT:
+            missed += 1
+            if missed <= room and len(url) <= _SHORT:
                 known[url] = key
         keys.append(key)
-    _keys.grew(len(known) - before)
+    _keys.missed(missed)
     return keys
 
 
 class _Known(Generic[Value]):
-    """What was worked out before, by a folder or another name. Forgets all at once: to work it out again is cheap.
+    """What was worked out before, by a folder or another name.
 
-    For several threads, which may count what they add a little wrong.
+    Takes nothing more once it is full: what every page has is among the first. Forgets all after so many misses that
+    the pages must be others; to work it out again is cheap. For several threads, which may count a little wrong.
     """
 
     def __init__(self, most: int) -> None:
@@ -42,18 +46,23 @@ class _Known(Generic[Value]):
         self._names: dict[str, dict[str, Value]] = {}
         self._left = most
 
+    @property
+    def room(self) -> int:
+        """How many may be added."""
+        return self._left
+
     def of(self, name: str) -> dict[str, Value]:
-        """What is known there, to be added to."""
-        if self._left <= 0:
+        """What is known there, to be added to unless it is full."""
+        if self._left <= -_FORGETS * self._most:
             self._names, self._left = {}, self._most
         found = self._names.get(name)
         if found is None:
-            found = self._names.setdefault(name, {})
+            found = {} if self._left <= 0 else self._names.setdefault(name, {})
             self._left -= 1
         return found
 
-    def grew(self, n: int) -> None:
-        """So many were added."""
+    def missed(self, n: int) -> None:
+        """So many were not known."""
         self._left -= n
 
 
@@ -92,20 +101,21 @@ class Resolver:
     def resolved(self, refs: Iterable[str]) -> list[str]:
         """`resolve` of each, the empty text for those that cannot be crawled."""
         folder, found = self._folders[0], list[str]()
-        known = _menus.of(folder) if len(folder) <= _SHORT else {}
-        before = len(known)
+        known, missed = _menus.of(folder) if len(folder) <= _SHORT else {}, 0
+        room = _menus.room
         for ref in refs:
             url = known.get(ref)
             if url is None:
+                missed += 1
                 url = self._quick(ref)
                 is_of_folder = url is not None
                 if url is None:
                     url = self.or_empty(ref)
-                    is_of_folder = not _OF_PAGE(ref)
-                if is_of_folder and len(ref) <= _SHORT:
+                    is_of_folder = missed <= room and not _OF_PAGE(ref)
+                if missed <= room and is_of_folder and len(ref) <= _SHORT:
                     known[ref] = url
             found.append(url)
-        _menus.grew(len(known) - before)
+        _menus.missed(missed)
         return found
 
     def or_empty(self, ref: str) -> str:

@@ -33,6 +33,28 @@ def test_pages_in_ever_new_folders_are_not_remembered_for_ever() -> None:
         assert remembered() < 40
 
 
+def test_what_every_page_has_stays_while_the_rest_is_new() -> None:
+    menu = URLS[:3]
+    for n in range(20):
+        url_keys([*menu, *(f"http://site.test/{n}-{m}" for m in range(2))])
+        assert set(menu) <= references._keys.of("").keys()
+        assert remembered() <= 11
+
+
+def test_the_menu_of_another_site_is_remembered_after_a_while() -> None:
+    url_keys(URLS)
+    menu = [f"http://other.test/{n}" for n in range(9)]
+    for _ in range(11):
+        url_keys(menu)
+    assert set(menu) <= references._keys.of("").keys()
+
+
+def test_a_page_of_many_links_takes_no_more_room_than_there_is() -> None:
+    links = Resolver("http://site.test/").resolved([f"b{n}" for n in range(10_000)])
+    assert len(url_keys(links)) == 10_000
+    assert remembered() <= 22
+
+
 def test_long_ones_are_not_remembered() -> None:
     long = "http://site.test/" + "x" * 300
     assert url_keys([long, long]) == [url_key(long)] * 2
