@@ -16,6 +16,10 @@ GA4_ENDPOINT = "https://analyticsdata.googleapis.com"
 DEFAULT_USER_AGENT = "Crawlyard/0.1 (self-hosted crawler)"
 
 
+#: of glibc's allocator; nothing where the system has another one
+_TUNABLES = {"glibc.malloc.arena_max": "1", "glibc.malloc.tcache_count": "1"}
+
+
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
     """Bounds on one fetch. Times in seconds, sizes in bytes."""
@@ -177,6 +181,18 @@ def _limits(env: Reader) -> FetchLimits:
         decoded=env.integer("CRAWLYARD_MAX_DECODED", d.decoded, 1_000, 1_000_000_000),
         redirects=env.integer("CRAWLYARD_MAX_REDIRECTS", d.redirects, 0, 50),
     )
+
+
+def worker_env(settings: Settings, **overrides: str | None) -> dict[str, str]:
+    """`child_env` of a worker, whose threads share what glibc keeps (GNU C Library, "Memory Allocation Tunables").
+
+    Each of its arenas, and each thread's cache, keeps what its largest pages needed, and only one thread at a time runs
+    Python: without them a worker is smaller, grows less, and needs no more CPU. What is named already stays.
+    """
+    given = os.environ.get("GLIBC_TUNABLES", "")
+    named = {part.partition("=")[0] for part in given.split(":")}
+    ours = [f"{name}={value}" for name, value in _TUNABLES.items() if name not in named]
+    return child_env(settings, **{"GLIBC_TUNABLES": ":".join(filter(None, (given, *ours))), **overrides})
 
 
 def child_env(settings: Settings, **overrides: str | None) -> dict[str, str]:

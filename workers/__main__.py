@@ -16,12 +16,11 @@ from shared.backstop import Backstop, leave
 from shared.errors import CrawlyardError, QueueUnavailable, SettingsError
 from shared.logs import configure
 from shared.queue import ALL_QUEUES, connect, redis_errors
-from shared.settings import Settings, child_env
+from shared.settings import Settings, worker_env
 from shared.standby import redis_need, stand_by, store_need
 from shared.store import open_store
 from shared.supervisor import ChildSpec, Supervisor
 from workers import runtime
-from workers.arena import one_arena
 from workers.executions import Executions
 from workers.heartbeat import Heartbeat
 from workers.successors import Successors
@@ -67,13 +66,12 @@ def _supervise(settings: Settings, count: int, queues: tuple[str, ...], burst: b
     configure(settings.log_level, "worker", settings.log_format)
     argv = [sys.executable, "-P", "-m", "workers", "--processes", "1", "--queues", ",".join(queues)]
     argv += ["--threads", str(settings.worker_threads)] + (["--burst"] if burst else [])
-    specs = [ChildSpec(f"worker.{n}", argv, child_env(settings), finite=burst) for n in range(1, count + 1)]
+    specs = [ChildSpec(f"worker.{n}", argv, worker_env(settings), finite=burst) for n in range(1, count + 1)]
     return Supervisor(specs, grace=settings.grace + 2 * GONE, report=log.warning).run()
 
 
 def _work(settings: Settings, queues: tuple[str, ...], burst: bool) -> int:
     configure(settings.log_level, "worker", settings.log_format)
-    one_arena()
     telemetry.start(settings, "worker")
     redis = connect(settings.required_redis_url)
     _await_services(settings, _BURST_PATIENCE if burst else math.inf)

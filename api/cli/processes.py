@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from shared.ports import check_port
-from shared.settings import Settings, child_env
+from shared.settings import Settings, child_env, worker_env
 
 EVERYWHERE = "0.0.0.0"  # nosec B104
 
@@ -58,7 +58,7 @@ def worker_command(processes: int | None, threads: int | None, burst: bool, queu
     args += ["--threads", str(threads or settings.worker_threads)]
     args += ["--burst"] if burst else []
     args += ["--queues", queues] if queues else []
-    _become(module_argv("workers", *args), child_env(settings))
+    _become(module_argv("workers", *args), worker_env(settings))
 
 
 @click.command("scheduler")

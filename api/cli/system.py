@@ -15,7 +15,7 @@ from shared.embedded import start_redis
 from shared.errors import CrawlyardError
 from shared.flock import FileLock
 from shared.ports import free_port
-from shared.settings import Settings, child_env
+from shared.settings import Settings, child_env, worker_env
 from shared.supervisor import ChildSpec, Supervisor
 
 LOOPBACK = "127.0.0.1"
@@ -49,20 +49,20 @@ def prepared(settings: Settings) -> Iterator[Settings]:
 
 def children(settings: Settings, key: Key, logs: Path | None = None) -> list[ChildSpec]:
     """API, workers and scheduler. Their output goes to files in `logs`, or through to ours."""
-    env = child_env(
-        settings,
-        PORT=str(settings.port),
-        CRAWLYARD_BIND=settings.bind,
-        CRAWLYARD_BOOTSTRAP_KEY=key.secret,
-        CRAWLYARD_ALLOW_PRIVATE=",".join(settings.allow_private),
-    )
+    own = {
+        "PORT": str(settings.port),
+        "CRAWLYARD_BIND": settings.bind,
+        "CRAWLYARD_BOOTSTRAP_KEY": key.secret,
+        "CRAWLYARD_ALLOW_PRIVATE": ",".join(settings.allow_private),
+    }
+    env = child_env(settings, **own)
     counts = ("--processes", str(settings.worker_processes), "--threads", str(settings.worker_threads))
     commands = {
-        "api": api_argv(settings),
-        "workers": module_argv("workers", *counts),
-        "scheduler": module_argv("scheduler"),
+        "api": (api_argv(settings), env),
+        "workers": (module_argv("workers", *counts), worker_env(settings, **own)),
+        "scheduler": (module_argv("scheduler"), env),
     }
-    return [ChildSpec(n, argv, env, log=logs / f"{n}.log" if logs else None) for n, argv in commands.items()]
+    return [ChildSpec(n, argv, its, log=logs / f"{n}.log" if logs else None) for n, (argv, its) in commands.items()]
 
 
 @contextmanager
