@@ -128,7 +128,7 @@ def _cleaners(
         return text
 
     def clean_each(texts: Sequence[str]) -> Sequence[str]:
-        # one look tells that most texts have no noise: none of it has a NUL
+        # one look tells that most texts have no noise: none of it has a NUL, or an anchor, and NUL ends a word
         return texts if own is None and not is_noisy("\0".join(texts)) else list(map(clean, texts))
 
     return clean, clean_each

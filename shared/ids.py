@@ -42,12 +42,12 @@ class PublicId:
 
 def encode(kind: Kind, ms: int, body: int) -> uuid.UUID:
     """The UUIDv7 of an entity. Raises ValueError for a body over 62 bits."""
-    if not 0 <= body <= _BODY_MASK:
-        raise ValueError(f"{body} does not fit in an id")
     return uuid.UUID(int=_number(kind, ms, body))
 
 
 def _number(kind: Kind, ms: int, body: int) -> int:
+    if not 0 <= body <= _BODY_MASK:
+        raise ValueError(f"{body} does not fit in an id")
     high = (ms & ((1 << 48) - 1)) << 16 | 0x7000 | kind
     return high << 64 | 0b10 << _BODY_BITS | body
 
@@ -88,7 +88,10 @@ def task_uuid(job_ms: int, task_id: int) -> uuid.UUID:
 
 
 def rq_id(job_ms: int, task_id: int) -> str:
-    """Id of a task's RQ job: the hex of its public id, made without that (each page asks for some)."""
+    """Id of a task's RQ job: the hex of its public id, made without that (each page asks for some).
+
+    Raises ValueError for an id over 62 bits.
+    """
     return f"{_number(Kind.TASK, job_ms, task_id):032x}"
 
 

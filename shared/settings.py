@@ -187,7 +187,7 @@ def worker_env(settings: Settings, **overrides: str | None) -> dict[str, str]:
     """`child_env` of a worker, whose threads share what glibc keeps (GNU C Library, "Memory Allocation Tunables").
 
     Each of its arenas, and each thread's cache, keeps what its largest pages needed, and only one thread at a time runs
-    Python: without them a worker is smaller, grows less, and needs no more CPU. What is named already stays.
+    Python: without them a worker is smaller, grows less, and needs no more CPU. What the variable names already stays.
     """
     given = os.environ.get("GLIBC_TUNABLES", "")
     named = {part.partition("=")[0] for part in given.split(":")}

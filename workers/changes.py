@@ -86,6 +86,12 @@ def raw_hash(facts: Facts, text_hash: str, html: bytes) -> str:
     return _hash([said.encode("utf-8", "replace")])
 
 
+def earlier_raw_hash(facts: Facts, said: bytes, html: bytes) -> str:
+    """`raw_hash` as it was before 2026-11-23, of the squeezed text itself: pages that were seen then still have it."""
+    meta = "\0".join([facts.title or "", facts.description or "", facts.canonical or "", str(len(_H_TAGS(html)))])
+    return _hash([meta.encode("utf-8", "replace"), said])
+
+
 def clean_hash(look: Look, rules: Rules, said: bytes | None = None) -> str:
     """The same without what is to be ignored. `said` is the look's text squeezed, where that is known."""
     f = look.facts

@@ -69,6 +69,9 @@ def new_links(ctx: Runtime, work: Work, found: Iterable[str], met: list[int] | N
     while some := list(islice(rest, _AT_ONCE)):
         keys = url_keys(some)
         seen = ctx.seen.among(work.job.id, keys) if knows else set[int]()
+        if len(seen) == len(keys):
+            met += keys
+            continue
         for url, key in zip(some, keys, strict=True):
             if key in seen:
                 met.append(key)

@@ -43,24 +43,29 @@ def completed(ctx: Runtime, work: Work, response: Response, page: ParsedPage | N
     rules = change_settings.rules(work.watch.settings)
     text, note = extract.visible(page, rules.settings) if page else (_plain(response), None)
     facts = _facts(response.status_code, page)
-    said = page.squeezed if page and text is page.text else squeezed(text or b"")
-    said_hash = page.content_hash if page and text is page.text else content_hash(said)
+    is_whole = page is not None and text is page.text
+    said = page.squeezed if page and is_whole else squeezed(text or b"")
+    html = response.body if page else b""
     now = Fingerprint(
         rules.version + ("n" if note else ""),
         changes.head_of(response.status_code, None, rules),
-        changes.raw_hash(facts, said_hash, response.body if page else b""),
+        changes.raw_hash(facts, page.content_hash if page and is_whole else content_hash(said), html),
         "",
     )
     known = Fingerprint.parse(work.watch.fingerprint)
-    if known is not None and known._replace(clean="") == now:
+    if known is not None and known[:2] == now[:2] and _is_raw(known.raw, now.raw, facts, said, html):
         return Seen(None, work.watch.fingerprint)
     headings = extract.headings(page, rules.settings) if page else ()
     look = Look(_facts(response.status_code, page, headings), None if text is None else changes.tidy(text))
-    is_same = text is not None and changes.loses_space_only(text)
-    now = now._replace(clean=changes.clean_hash(look, rules, said if is_same else None))
+    is_respaced = text is not None and changes.loses_space_only(text)
+    now = now._replace(clean=changes.clean_hash(look, rules, said if is_respaced else None))
     if known is not None and known._replace(raw="") == now._replace(raw=""):
         return Seen(None, work.watch.fingerprint)
     return _sighting(ctx, work, look, now, note, rules)
+
+
+def _is_raw(known: str, now: str, facts: Facts, said: bytes, html: bytes) -> bool:
+    return known == now or known == changes.earlier_raw_hash(facts, said, html)
 
 
 def refused(ctx: Runtime, work: Work, status_code: int) -> Sighting | None:

@@ -26,9 +26,10 @@ def url_keys(canonical: Iterable[str]) -> list[int]:
         key = known.get(url)
         if key is None:
             key = url_key(url)
-            missed += 1
-            if missed <= room and len(url) <= _SHORT:
-                known[url] = key
+            if len(url) <= _SHORT:
+                missed += 1
+                if missed <= room:
+                    known[url] = key
         keys.append(key)
     _keys.missed(missed)
     return keys
@@ -62,7 +63,7 @@ class _Known(Generic[Value]):
         return found
 
     def missed(self, n: int) -> None:
-        """So many were not known."""
+        """So many were not known that may be remembered."""
         self._left -= n
 
 
@@ -100,22 +101,24 @@ class Resolver:
 
     def resolved(self, refs: Iterable[str]) -> list[str]:
         """`resolve` of each, the empty text for those that cannot be crawled."""
-        folder, found = self._folders[0], list[str]()
-        known, missed = _menus.of(folder) if len(folder) <= _SHORT else {}, 0
-        room = _menus.room
+        folder, found, missed = self._folders[0], list[str](), 0
+        is_short = len(folder) <= _SHORT
+        known, room = _menus.of(folder) if is_short else {}, _menus.room
         for ref in refs:
             url = known.get(ref)
             if url is None:
-                missed += 1
                 url = self._quick(ref)
                 is_of_folder = url is not None
                 if url is None:
                     url = self.or_empty(ref)
-                    is_of_folder = missed <= room and not _OF_PAGE(ref)
-                if missed <= room and is_of_folder and len(ref) <= _SHORT:
-                    known[ref] = url
+                    is_of_folder = not _OF_PAGE(ref)
+                if is_of_folder and len(ref) <= _SHORT:
+                    missed += 1
+                    if missed <= room:
+                        known[ref] = url
             found.append(url)
-        _menus.missed(missed)
+        if is_short:
+            _menus.missed(missed)
         return found
 
     def or_empty(self, ref: str) -> str:

@@ -45,7 +45,10 @@ class GuardedSocket(socket.socket):
 
 class _PlainSocket(GuardedSocket):
     def sendall(self, data: "ReadableBuffer", flags: int = 0) -> None:
-        """Mostly there is room, so it need not be asked for first. Every one of these sockets has a timeout."""
+        """Mostly there is room, so it need not be asked for first.
+
+        Every one of these sockets has a timeout, and only the thread that sends on it closes it.
+        """
         view, sent = memoryview(data), 0
         with suppress(BlockingIOError):
             sent = os.write(self.fileno(), view)

@@ -78,7 +78,10 @@ def _peer(environment: Environment, host: str, _cache: Path) -> Result:
         try:
             before = gauge.usage(redis.process.pid)
             command = [*environment.command, f"http://{host}/"]
-            done = subprocess.run(command, env=env, cwd=home, check=True, capture_output=True, timeout=_PATIENCE)
+            with Path(home, "log").open("wb") as log:
+                done = subprocess.run(
+                    command, env=env, cwd=home, check=True, stdout=subprocess.PIPE, stderr=log, timeout=_PATIENCE
+                )
             used = gauge.usage(redis.process.pid).since(before)
         finally:
             redis.stop()
@@ -90,7 +93,7 @@ RUNNERS = (
     _ours("sqlite"),
     _ours("postgres"),
     _python("Scrapy", 10, "scrapy_peer.py", "stock", "scrapy==2.19.*"),
-    _python("Scrapy, lean", 0, "scrapy_peer.py", "lean", "scrapy==2.19.*"),
+    _python("Scrapy, lean", 8, "scrapy_peer.py", "lean", "scrapy==2.19.*"),
     _python("Scrapy, tuned", 3, "scrapy_peer.py", "tuned", "scrapy==2.19.*", "uvloop", "selectolax", "ada-url"),
     _python("scrapy-redis", 15, "scrapy_peer.py", "redis", "scrapy-redis", "scrapy==2.19.*", "hiredis"),
     _python("Crawlee, Python", 6, "crawlee_peer.py", "parsel", "crawlee[parsel]", "uvloop"),

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from shared.settings import Settings, worker_env
 from tests.acceptance.system import System
 from tests.bench.gauge import Usage, usage
 from tests.bench.servers import KeptServer
@@ -65,6 +66,7 @@ class Rig:
         for process in self.system.workers:
             process.terminate()
             process.wait(60)
+        env = {"GLIBC_TUNABLES": worker_env(Settings.from_env({}))["GLIBC_TUNABLES"], **env}
         self.system.workers = [self.system.run("worker", [sys.executable, *worker], **env)]
         crawled = self.crawl(host)
         for process in self.system.workers:

@@ -2,13 +2,15 @@
 
 import random
 import time
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import zstandard
 
 from shared.change_settings import ChangeSettings, Rules, rules, wrong_pattern, wrong_selector
-from shared.changes import MAX_UNPACKED, ChangeType, Difference, Facts, pack, unpack
-from workers import changes, extract
+from shared.changes import MAX_UNPACKED, ChangeType, Difference, Facts, Watch, pack, unpack
+from workers import changes, extract, observe
 from workers.changes import Fingerprint, Look
 from workers.parse import parse_html, squeezed
 
@@ -230,8 +232,25 @@ def test_hashes_that_are_stored_already_stay_as_they_are() -> None:
     look = Look(facts, changes.tidy(page.text))
     assert page.content_hash == "6448b222b292a721b543e73b39801a6f"
     assert changes.raw_hash(facts, page.content_hash, body.encode()) == "661856cac615dc6b"
+    assert changes.earlier_raw_hash(facts, page.squeezed, body.encode()) == "4a16deb66680def0"
     assert (changes.clean_hash(look, DEFAULT), DEFAULT.version) == ("d7a0130aa494005d", "2389b449")
     assert changes.text_hash(look.text or b"").hex() == "b9a10bbc21ce7ec74465b20a70f6632c"
+
+
+@pytest.mark.parametrize("is_earlier", [False, True])
+def test_a_page_that_says_the_same_is_told_by_one_hash(is_earlier: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b"<title>T</title><h1>Prices</h1><p>From 12"
+    page = parse_html(body, "https://example.com/", "text/html")
+    facts = Facts(200, None, page.title)
+    earlier, now = (
+        changes.earlier_raw_hash(facts, page.squeezed, body),
+        changes.raw_hash(facts, page.content_hash, body),
+    )
+    known = str(Fingerprint(DEFAULT.version, "200", earlier if is_earlier else now, "clean"))
+    work, response = SimpleNamespace(watch=Watch(known)), SimpleNamespace(status_code=200, body=body)
+    # nothing else of it is read
+    monkeypatch.setattr(extract, "headings", None)
+    assert observe.completed(Mock(), work, response, page) == (None, known)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,17 @@ def test_the_menu_of_another_site_is_remembered_after_a_while() -> None:
     assert set(menu) <= references._keys.of("").keys()
 
 
+def test_what_is_not_to_be_remembered_takes_no_room() -> None:
+    for n in range(100):
+        Resolver("http://site.test/").resolved(["a", f"?q={n}", "x" * 301])
+        Resolver(f"http://site.test/{'x' * 300}/").resolved([f"b{n}"])
+        url_keys([URLS[0], f"http://site.test/{n}{'x' * 300}"])
+    Resolver("http://other.test/").resolved(["c"])
+    url_keys(URLS[1:2])
+    assert references._menus.of("http://other.test/") == {"c": "http://other.test/c"}
+    assert set(references._keys.of("")) == set(URLS[:2])
+
+
 def test_a_page_of_many_links_takes_no_more_room_than_there_is() -> None:
     links = Resolver("http://site.test/").resolved([f"b{n}" for n in range(10_000)])
     assert len(url_keys(links)) == 10_000

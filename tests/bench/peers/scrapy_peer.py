@@ -1,5 +1,6 @@
 """Scrapy: as it comes, writing what we keep of each page (`stock`); `lean`; `redis` with scrapy-redis; or `tuned`.
 
+Stock changes no setting but the feed's, so it logs each request and item (LOG_LEVEL=DEBUG is Scrapy's default).
 Lean is: no log, and five short fields of each page, to a file of JSON lines; to Redis with scrapy-redis. Tuned: our
 parser, uvloop, nothing kept.
 """
