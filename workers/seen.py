@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from shared.stages import Finish, Verdict
 
-#: 2 MiB, for all jobs of the process together
-_SLOTS = 2**18
+#: 8 MiB, for all jobs of the process together
+_SLOTS = 2**20
 _PLACE = _SLOTS - 1
 #: bits of a mark that the second slot goes without
 _SECOND = 40

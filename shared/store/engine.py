@@ -29,9 +29,8 @@ _PRAGMAS = (
     "wal_autocheckpoint=4000",
     "cache_size=-65536",
 )
-#: of the writer, in KiB: at a commit that split a page of an index, SQLite looks through all that is cached, unless the
-#: file has more pages than 1 GiB; how many it has, is looked at after so many writes
-_SMALL_CACHE, _LARGE_CACHE, _MANY_PAGES, _WRITES = 4_096, 65_536, 1 << 18, 1_000
+#: of the writer, in KiB: at a commit that split a page of an index, SQLite looks through all that is cached
+_WRITERS_CACHE = 4_096
 _RETRIES = 8
 #: seconds that a write waits for a lock or its turn, whose holder may be frozen; and after which a conflict is not
 #: tried again. So a write ends within 40 s
@@ -60,7 +59,6 @@ class Store:
         self._lock_path = f"{path}.writer" if path and path != ":memory:" else None
         self._lock_fd: int | None = None
         self._kept: Connection | None = None
-        self._writes = 0
 
     @property
     def is_sqlite(self) -> bool:
@@ -119,19 +117,17 @@ class Store:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Connection]:
-        """A connection to write with. SQLite's one writer keeps its own, mostly with a small cache."""
+        """A connection to write with. SQLite's one writer keeps its own, with a small cache."""
         if not self._is_sqlite:
             with self._engine.connect() as writer:
                 yield writer
             return
         writer = self._kept or self._engine.connect().execution_options(writes=True)
         raw: Any = writer.connection.dbapi_connection
-        self._writes = 0 if self._kept is None else self._writes + 1
-        self._kept = writer
+        is_new, self._kept = self._kept is None, writer
         try:
-            if self._writes % _WRITES == 0:
-                (pages,) = raw.execute("PRAGMA page_count").fetchone()
-                raw.execute(f"PRAGMA cache_size=-{_LARGE_CACHE if pages > _MANY_PAGES else _SMALL_CACHE}")
+            if is_new:
+                raw.execute(f"PRAGMA cache_size=-{_WRITERS_CACHE}")
             yield writer
         finally:
             if raw.in_transaction:  # it could not even be rolled back

@@ -2,7 +2,19 @@
 
 import random
 
-from workers.seen import _SLOTS, SeenUrls
+import pytest
+
+from workers import seen as seen_module
+from workers.seen import SeenUrls
+
+_SLOTS = 2**18
+
+
+@pytest.fixture(autouse=True)
+def smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of the slots: to fill all of them takes seconds."""
+    monkeypatch.setattr(seen_module, "_SLOTS", _SLOTS)
+    monkeypatch.setattr(seen_module, "_PLACE", _SLOTS - 1)
 
 
 def test_it_works() -> None:
