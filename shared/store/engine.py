@@ -29,8 +29,9 @@ _PRAGMAS = (
     "wal_autocheckpoint=4000",
     "cache_size=-65536",
 )
-#: of the writer, in KiB: at a commit that split a page of an index, SQLite looks through all that is cached
-_WRITERS_CACHE = 4_096
+#: of the writer, in KiB: at a commit that split a page of an index, SQLite looks through all that is cached, unless the
+#: file has more pages than 1 GiB; how many it has, is looked at after so many writes
+_SMALL_CACHE, _LARGE_CACHE, _MANY_PAGES, _WRITES = 4_096, 65_536, 1 << 18, 1_000
 _RETRIES = 8
 #: seconds that a write waits for a lock or its turn, whose holder may be frozen; and after which a conflict is not
 #: tried again. So a write ends within 40 s
@@ -49,8 +50,8 @@ _RESTED = 1.0
 class Store:
     """A database. Thread-safe; one per process (not shared across a fork)."""
 
-    def __init__(self, engine: Engine, turn: float = _TURN_SECONDS) -> None:
-        self._engine, self._turn_seconds = engine, turn
+    def __init__(self, engine: Engine, turn: float = _TURN_SECONDS, runs_steps: bool = False) -> None:
+        self._engine, self._turn_seconds, self._runs_steps = engine, turn, runs_steps
         self._lock = threading.Lock()
         self._is_sqlite = engine.dialect.name == "sqlite"
         #: what the driver raises by itself where a statement goes past SQLAlchemy (hot.py)
@@ -59,6 +60,7 @@ class Store:
         self._lock_path = f"{path}.writer" if path and path != ":memory:" else None
         self._lock_fd: int | None = None
         self._kept: Connection | None = None
+        self._writes = 0
 
     @property
     def is_sqlite(self) -> bool:
@@ -117,17 +119,20 @@ class Store:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Connection]:
-        """A connection to write with. SQLite's one writer keeps its own, with a small cache."""
+        """A connection to write with. SQLite's one writer keeps its own, mostly with a small cache."""
         if not self._is_sqlite:
             with self._engine.connect() as writer:
                 yield writer
             return
         writer = self._kept or self._engine.connect().execution_options(writes=True)
         raw: Any = writer.connection.dbapi_connection
-        is_new, self._kept = self._kept is None, writer
+        self._writes = 0 if self._kept is None else self._writes + 1
+        self._kept = writer
         try:
-            if is_new:
-                raw.execute(f"PRAGMA cache_size=-{_WRITERS_CACHE}")
+            if self._writes % _WRITES == 0:
+                (pages,) = raw.execute("PRAGMA page_count").fetchone()
+                is_large = pages > _MANY_PAGES and not self._runs_steps
+                raw.execute(f"PRAGMA cache_size=-{_LARGE_CACHE if is_large else _SMALL_CACHE}")
             yield writer
         finally:
             if raw.in_transaction:  # it could not even be rolled back
@@ -211,11 +216,13 @@ def open_store(
     No statement on PostgreSQL is waited for longer than `patience` seconds, and nothing for its turn to write for
     longer than `turn`. A connection that was not used for `rested` seconds is asked first whether it is still there.
     Under load `spare` more connections than `pool_size` are opened, by default as many again. `by_index` is for whoever
-    runs steps: PostgreSQL plans a statement once, and a table that will be large is small at first.
+    runs steps: PostgreSQL plans a statement once, and a table that will be large is small at first; SQLite's writer
+    keeps its small cache, however large the file is.
     """
     session = f"{_PG_SESSION} -c lock_timeout={round(turn * 1000)}{_BY_INDEX if by_index else ''}"
     try:
-        return Store(_create(url, pool_size, pool_size if spare is None else spare, patience, session, rested), turn)
+        engine = _create(url, pool_size, pool_size if spare is None else spare, patience, session, rested)
+        return Store(engine, turn, by_index)
     except (ArgumentError, ImportError) as error:
         raise SettingsError(f"DATABASE_URL is not usable: {first_line(error)}") from error
 

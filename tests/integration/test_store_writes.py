@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Connection, func, insert, select
 
-from shared.store import Store
+from shared.store import Store, engine
 from shared.store.counters import _APPEND
 from shared.store.hot import Hot
 from shared.store.tables import deltas
@@ -80,7 +80,7 @@ def test_what_a_failed_write_had_put_is_never_sent(store: Store) -> None:
         assert _count(conn) == 2
 
 
-def test_only_the_writer_of_sqlite_has_a_small_cache(sqlite_store: Store) -> None:
+def test_only_the_writer_of_sqlite_has_a_small_cache(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def size(conn: Connection) -> int:
         return int(conn.exec_driver_sql("PRAGMA cache_size").scalar_one())
 
@@ -89,3 +89,9 @@ def test_only_the_writer_of_sqlite_has_a_small_cache(sqlite_store: Store) -> Non
     with sqlite_store.read() as conn:
         assert sqlite_store.write(size) == -4096
         assert size(conn) == -65536
+    # a large file is seen within some writes
+    monkeypatch.setattr(engine, "_MANY_PAGES", 0)
+    monkeypatch.setattr(engine, "_WRITES", 2)
+    assert [sqlite_store.write(size) for _ in range(2)][-1] == -65536
+    monkeypatch.setattr(sqlite_store, "_runs_steps", True)
+    assert [sqlite_store.write(size) for _ in range(4)][-1] == -4096
