@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 from shared.stages import Finish, Verdict
 
-#: 8 MiB, for all jobs of the process together
-_SLOTS = 2**20
-_PLACE = _SLOTS - 1
-#: bits of a mark that the second slot goes without
-_SECOND = 40
+#: 10 MiB, for all jobs of the process together: a large part, and a small one beside it
+_LARGE, _SMALL = 2**20, 2**18
+_PLACE, _ASIDE = _LARGE - 1, _SMALL - 1
+#: a mark has a place in the large part by its lowest bits, one by those above, and one in the small part
+_SECOND, _THIRD = 21, 42
+#: marks that make room for another, until one of them is forgotten
+_MOVES = 16
 _KEYS = 2**62 - 1
 #: no mark is 0, which an empty slot has
 _MARK = 2**62
@@ -19,11 +21,13 @@ _MARK = 2**62
 class SeenUrls:
     """Keys of URLs that the store is known to have, by job. What it forgets is only asked for again.
 
-    Each key has two slots, and pushes out what is in the second where both are taken: a set would grow with the crawl.
+    A cuckoo hash table of a fixed size, which with three places for each key can be nearly full: a set would grow with
+    the crawl. Of a million keys it has 99 in 100. Threads change it one by one, and read it meanwhile: one that is
+    being moved may be missed.
     """
 
     def __init__(self) -> None:
-        self._slots = array("Q", bytes(8 * _SLOTS))
+        self._slots = array("Q", bytes(8 * (_LARGE + _SMALL)))
         # the marks of two jobs differ, and nobody can tell how
         self._factor = secrets.randbits(62) | 1
 
@@ -33,16 +37,28 @@ class SeenUrls:
         return {
             key
             for key in keys
-            if slots[(mark := key ^ of_job) & _PLACE] == mark or slots[mark >> _SECOND & _PLACE] == mark
+            if slots[(mark := key ^ of_job) & _PLACE] == mark
+            or slots[mark >> _SECOND & _PLACE] == mark
+            or slots[(mark >> _THIRD & _ASIDE) + _LARGE] == mark
         }
 
     def add(self, job_no: int, keys: Iterable[int]) -> None:
         """Notes that the store has these now."""
-        slots, of_job = self._slots, self._of(job_no)
+        of_job = self._of(job_no)
         for key in keys:
-            mark = key ^ of_job
-            first = mark & _PLACE
-            slots[first if slots[first] in (0, mark) else mark >> _SECOND & _PLACE] = mark
+            self._put(key ^ of_job)
+
+    def _put(self, mark: int) -> None:
+        slots, turn = self._slots, mark
+        for _ in range(_MOVES):
+            places = mark & _PLACE, mark >> _SECOND & _PLACE, (mark >> _THIRD & _ASIDE) + _LARGE
+            for place in places:
+                if slots[place] in (0, mark):
+                    slots[place] = mark
+                    return
+            turn += 1
+            place = places[turn % 3]
+            mark, slots[place] = slots[place], mark
 
     def note(self, finish: Finish, verdict: Verdict) -> None:
         """The store has a recorded page's links now; where max_pages dropped some, it may not."""
