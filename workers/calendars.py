@@ -77,14 +77,16 @@ class Calendars:
 
     def is_beyond(self, job: int, kind: str, path: str, from_same_kind: bool) -> bool:
         """Whether a path of a kind (`traps.shape`) is a calendar's page too far ahead. Learns from it otherwise."""
-        month, today = month_of(path), self._today()
+        month = month_of(path)
         with self._lock:
             seen = self._kinds.get((job, kind))
             if seen is None:
                 seen = self._new(job, kind)
             if month is None:
                 seen.is_other = True
-            elif abs(month - today) <= AHEAD:
+                return False
+            today = self._today()
+            if abs(month - today) <= AHEAD:
                 seen.near.add(month)
             elif month > today and from_same_kind:
                 return not seen.is_other and len(seen.near) >= _EVIDENCE

@@ -13,7 +13,8 @@ Value = TypeVar("Value")
 _SHORT = 300
 #: times its size that a full table misses before it forgets
 _FORGETS = 8
-_PLAIN_PATH = re.compile(rf"/?(?!/){PLAIN_TAIL}").fullmatch
+#: from the root or the folder; neither empty nor a query alone
+_PLAIN_PATH = re.compile(rf"(?!\Z|\?)/?(?!/){PLAIN_TAIL}").fullmatch
 #: what may be relative to more than the folder of its page: empty, a query, `http:` without a host, white space
 _OF_PAGE = re.compile(r"(?![/.\w])|https?:(?!//)|[^\t\r\n]*+[\t\r\n]", re.I).match
 
@@ -94,9 +95,8 @@ class Resolver:
         return self._relative(ref) if ref[:1] == "." else canonicalise(ref, self._base)
 
     def _quick(self, ref: str) -> str | None:
-        first = ref[:1]
-        if (first == "/" or first.isalnum()) and len(ref) < self._room and _PLAIN_PATH(ref):
-            return (self._origin if first == "/" else self._folders[0]) + ref
+        if len(ref) < self._room and _PLAIN_PATH(ref):
+            return (self._origin if ref[0] == "/" else self._folders[0]) + ref
         return None
 
     def resolved(self, refs: Iterable[str]) -> list[str]:
@@ -134,7 +134,7 @@ class Resolver:
         up, rest = 0, ref
         while rest[:3] == "../":
             up, rest = up + 1, rest[3:]
-        if up and len(rest) < self._room and rest[:1] not in ("", "/", "?") and _PLAIN_PATH(rest):
+        if up and len(rest) < self._room and rest[:1] != "/" and _PLAIN_PATH(rest):
             return self._folder(up) + rest
         return canonicalise(ref, self._base)
 
