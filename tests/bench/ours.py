@@ -51,11 +51,11 @@ class Rig:
     def __init__(self, system: System, database: KeptServer | None) -> None:
         self.system, self._database = system, database
 
-    def crawl(self, host: str, **options: Any) -> Crawled:
-        """Crawls a site by its links."""
+    def crawl(self, host: str, patience: float = _PATIENCE, **options: Any) -> Crawled:
+        """Crawls a site by its links. Fails when it takes longer than `patience` (seconds)."""
         before = self._usages()
         submitted = self.system.crawl(f"http://{host}/", use_sitemap=False, **options)
-        job = self.system.ended(submitted, _PATIENCE, _LOOK)
+        job = self.system.ended(submitted, patience, _LOOK)
         worker, others, database = (now.since(then) for now, then in zip(self._usages(), before, strict=True))
         began, ended = (datetime.fromisoformat(job[key]) for key in ("started_at", "completed_at"))
         pages = job["progress"]["completed_tasks"]

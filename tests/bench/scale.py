@@ -12,13 +12,14 @@ from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from redis import Redis
 from sqlalchemy import text
 
 from shared.store import open_store
 from shared.store.migrate import upgrade
-from tests.bench import gauge, ours, sites
+from tests.bench import endless, gauge, ours
 from tests.bench.frontier import Frontier
 from tests.bench.servers import KeptServer
 from tests.postgres import find_binaries
@@ -26,6 +27,8 @@ from tests.postgres import find_binaries
 _STRETCH = 1_000
 #: stretches around a size, each beside one of a small crawl in the same second: the machine's speed comes and goes
 _LOOKS = 15
+#: small crawls before a crawl with HTTP, and after it
+_BESIDE = 3
 
 
 def small(url: str) -> float:
@@ -58,20 +61,35 @@ def frontier_rows(url: str, beside: Callable[[], str], database: str, most: int)
     store.close()
 
 
-def crawl_rows(cache: Path, most: int) -> Iterator[list[object]]:
-    """Crawls with everything; queue jobs that ended are kept for a second, so that Redis holds the crawl alone."""
-    first = 0.0
-    for size in (n for n in (1_000, 10_000, 100_000) if n <= most):
-        with ExitStack() as stack:
-            host = stack.enter_context(sites.nginx(cache, size))
-            rig = stack.enter_context(ours.running(cache, "sqlite", host, CRAWLYARD_COMPLETED_TTL="1"))
-            crawled = rig.crawl(host, concurrency=32)
-            redis = stack.enter_context(Redis.from_url(rig.system.redis.url))
-            used: int = redis.info("memory")["used_memory"]  # type: ignore[index]
-            database = sum(f.stat().st_size for f in rig.system.home.glob("bench.db*")) / 1e6
-        cost = crawled.worker.cpu / crawled.pages * 1e6
-        first = first or cost
-        yield ["crawl, sqlite", size, cost, cost / first, crawled.worker.memory_mb, used / 1e6, database]
+def crawl_rows(cache: Path, most: int, database: str) -> Iterator[list[object]]:
+    """Crawls with everything, each beside small ones before and after it."""
+    for size in (n for n in (1_000, 10_000, 100_000, 1_000_000) if n <= most):
+        beside = [_crawl(cache, _STRETCH, database).cost for _ in range(_BESIDE)]
+        crawl = _crawl(cache, size, database)
+        beside += [_crawl(cache, _STRETCH, database).cost for _ in range(_BESIDE)]
+        share = crawl.cost / median(beside)
+        yield [f"crawl, {database}", size, crawl.cost, share, crawl.worker_mb, crawl.redis_mb, crawl.database_mb]
+
+
+class _Measured(NamedTuple):
+    #: µs of the worker's CPU a page; with the database server's
+    cost: float
+    worker_mb: float
+    redis_mb: float
+    database_mb: float
+
+
+def _crawl(cache: Path, pages: int, database: str) -> _Measured:
+    """A crawl in a fresh system. Queue jobs that ended are kept for a second, so that Redis holds the crawl alone."""
+    with ExitStack() as stack:
+        host = stack.enter_context(endless.site(pages))
+        rig = stack.enter_context(ours.running(cache, database, host, CRAWLYARD_COMPLETED_TTL="1"))
+        crawled = rig.crawl(host, patience=60 + pages / 100, concurrency=32)
+        redis = stack.enter_context(Redis.from_url(rig.system.redis.url))
+        used: int = redis.info("memory")["used_memory"]  # type: ignore[index]
+        stored = sum(f.stat().st_size for f in rig.system.home.glob("bench.db*")) / 1e6
+    cpu = crawled.worker.cpu + crawled.database.cpu
+    return _Measured(cpu / crawled.pages * 1e6, crawled.worker.memory_mb, used / 1e6, stored)
 
 
 def _sqlite_rows(most: int) -> Iterator[list[object]]:
@@ -105,19 +123,21 @@ def _anew(server: KeptServer) -> str:
 def main() -> int:
     """Prints the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.scale")
-    parser.add_argument("--crawl", type=int, default=10_000, help="largest crawl with HTTP")
-    parser.add_argument("--record", type=int, default=100_000, help="largest one without; 1000000 takes some minutes")
-    parser.add_argument("--database", choices=["sqlite", "postgres", "both"], default="both", help="of those without")
+    parser.add_argument("--crawl", type=int, default=10_000, help="largest crawl with HTTP; 1000000 takes 20 minutes")
+    parser.add_argument("--record", type=int, default=100_000, help="largest one without (0: none)")
+    parser.add_argument("--database", choices=["sqlite", "postgres", "both"], default="both")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "crawlyard-bench")
     given = parser.parse_args()
     given.cache.mkdir(parents=True, exist_ok=True)
     given.cache.chmod(0o755)
     rows: list[list[object]] = []
-    if given.database != "postgres":
+    if given.record and given.database != "postgres":
         rows += _sqlite_rows(given.record)
-    if given.database != "sqlite":
+    if given.record and given.database != "sqlite":
         rows += _postgres_rows(given.cache, given.record)
-    rows += crawl_rows(given.cache, given.crawl)
+    for database in ("sqlite", "postgres"):
+        if given.database in (database, "both"):
+            rows += crawl_rows(given.cache, given.crawl, database)
     head = ["what", "pages", "CPU µs a page", "times 1,000 pages", "process MB", "Redis MB", "database MB"]
     gauge.table("Small and large crawls", head, rows)
     return 0

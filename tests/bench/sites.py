@@ -16,8 +16,8 @@ from shared.ports import free_port
 from tests.waiting import until
 
 LINKS = 55
-_MENU = 20
-_WORDS = ("crawl", "page", "link", "server", "yard", "index", "frontier", "queue", "table", "answer", "letter", "river")
+MENU = 20
+WORDS = ("crawl", "page", "link", "server", "yard", "index", "frontier", "queue", "table", "answer", "letter", "river")
 _CONF = """daemon off; master_process off; pid nginx.pid; error_log nginx.log error;
 events {{ worker_connections 1024; }}
 http {{ access_log off; keepalive_requests 1000000; types {{ text/html html; }}
@@ -32,10 +32,10 @@ _CERTIFICATE = "ssl_certificate cert.pem; ssl_certificate_key key.pem; ssl_sessi
 def body(n: int, pages: int) -> bytes:
     """Page n of a site: a menu of twenty links, thirty-five others, 9 kB of text."""
     rng = random.Random(n)
-    others = [(n * 35 + k + 1) % pages for k in range(LINKS - _MENU)]
-    menu = "".join(f'<li><a href="/p{k % pages}.html">Chapter {k}</a></li>' for k in range(_MENU))
+    others = [(n * 35 + k + 1) % pages for k in range(LINKS - MENU)]
+    menu = "".join(f'<li><a href="/p{k % pages}.html">Chapter {k}</a></li>' for k in range(MENU))
     text = "".join(
-        f'<p>{" ".join(rng.choices(_WORDS, k=40))} <a href="/p{other}.html">page {other}</a></p>' for other in others
+        f'<p>{" ".join(rng.choices(WORDS, k=40))} <a href="/p{other}.html">page {other}</a></p>' for other in others
     )
     head = f'<meta charset="utf-8"><title>Page {n} of {pages}</title><meta name="description" content="The {n}th">'
     return (
