@@ -113,7 +113,7 @@ def split(canonical: str) -> tuple[str, str]:
 
 def url_key(canonical: str) -> int:
     """62-bit non-negative key of a page: neither the scheme nor a leading `www.` counts."""
-    page = canonical.partition("://")[2]
+    page = canonical.split("://", 1)[1]
     if page[:4] == "www.":
         page = page[4:]
     hashed = _hash()  # a copy of one costs half of a new one

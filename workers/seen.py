@@ -12,7 +12,9 @@ _PLACE, _ASIDE = _LARGE - 1, _SMALL - 1
 #: a mark has a place in the large part by its lowest bits, one by those above, and one in the small part
 _SECOND, _THIRD = 21, 42
 #: marks that make room for another, until one of them is forgotten
-_MOVES = 16
+_MOVES = 8
+#: marks that were forgotten until all are: most are of crawls that have ended, or of more pages than there are slots
+_FORGETS = 2**19
 _KEYS = 2**62 - 1
 #: no mark is 0, which an empty slot has
 _MARK = 2**62
@@ -22,12 +24,12 @@ class SeenUrls:
     """Keys of URLs that the store is known to have, by job. What it forgets is only asked for again.
 
     A cuckoo hash table of a fixed size, which with three places for each key can be nearly full: a set would grow with
-    the crawl. Of a million keys it has 99 in 100. Threads change it one by one, and read it meanwhile: one that is
-    being moved may be missed.
+    the crawl. Of a million keys it has 99 in 100. Only the thread that commits adds keys; the others look without a
+    lock, and may miss one that is being moved.
     """
 
     def __init__(self) -> None:
-        self._slots = array("Q", bytes(8 * (_LARGE + _SMALL)))
+        self._slots, self._forgotten = _empty(), 0
         # the marks of two jobs differ, and nobody can tell how
         self._factor = secrets.randbits(62) | 1
 
@@ -59,6 +61,9 @@ class SeenUrls:
             turn += 1
             place = places[turn % 3]
             mark, slots[place] = slots[place], mark
+        self._forgotten += 1
+        if self._forgotten >= _FORGETS:
+            self._slots, self._forgotten = _empty(), 0
 
     def note(self, finish: Finish, verdict: Verdict) -> None:
         """The store has a recorded page's links now; where max_pages dropped some, it may not."""
@@ -67,3 +72,7 @@ class SeenUrls:
 
     def _of(self, job_no: int) -> int:
         return (job_no * self._factor & _KEYS) | _MARK
+
+
+def _empty() -> "array[int]":
+    return array("Q", bytes(8 * (_LARGE + _SMALL)))

@@ -74,10 +74,10 @@ def load() -> str:
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Prints a table in Markdown, under its title with the load of the machine."""
-    print(f"\n### {title} (load {load()})\n\n| {' | '.join(head)} |\n|{' --- |' * len(head)}")
+    """Prints a table in Markdown, under its title with the load of the machine; each row once it is there."""
+    print(f"\n### {title} (load {load()})\n\n| {' | '.join(head)} |\n|{' --- |' * len(head)}", flush=True)
     for row in rows:
-        print(f"| {' | '.join(map(_cell, row))} |")
+        print(f"| {' | '.join(map(_cell, row))} |", flush=True)
     print(flush=True)
 
 

@@ -48,8 +48,8 @@ class Crawled:
 class Rig:
     """A running system whose processes can be measured."""
 
-    def __init__(self, system: System, database: KeptServer | None) -> None:
-        self.system, self._database = system, database
+    def __init__(self, system: System, database: KeptServer | None, database_url: str) -> None:
+        self.system, self._database, self.database_url = system, database, database_url
 
     def crawl(self, host: str, patience: float = _PATIENCE, **options: Any) -> Crawled:
         """Crawls a site by its links. Fails when it takes longer than `patience` (seconds)."""
@@ -97,7 +97,7 @@ def running(cache: Path, database: str, host: str, workers: int = 1, **env: str)
         env = {"WORKER_THREADS": "32", **env}
         system = stack.enter_context(System(home, url, CRAWLYARD_ALLOW_PRIVATE=host, **env))
         system.start(workers)
-        yield Rig(system, server)
+        yield Rig(system, server, url)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """`make bench ARGS="scale"`: whether a page costs the same in a large crawl as in a small one.
 
-Real crawls up to `--crawl` pages show processes and Redis; the largest ones are driven without HTTP.
+Real crawls up to `--crawl` pages, and the record alone, driven without HTTP, up to `--record`.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from redis import Redis
 from sqlalchemy import text
 
-from shared.store import open_store
+from shared.store import Store, open_store
 from shared.store.migrate import upgrade
 from tests.bench import endless, gauge, ours
 from tests.bench.frontier import Frontier
@@ -29,6 +29,8 @@ _STRETCH = 1_000
 _LOOKS = 15
 #: small crawls before a crawl with HTTP, and after it
 _BESIDE = 3
+#: pages of the crawl before each, for what a worker does only once
+_LITTLE = 200
 
 
 def small(url: str) -> float:
@@ -52,13 +54,16 @@ def frontier_rows(url: str, beside: Callable[[], str], database: str, most: int)
         done += sum(look.pages for look, _ in looks)
         cost = median(look.cpu_us for look, _ in looks)
         share = median(look.cpu_us / least for look, least in looks)
-        with store.read() as conn:
-            sqlite = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
-            query = sqlite if store.is_sqlite else "SELECT pg_database_size(current_database())"
-            size_mb = conn.execute(text(query)).scalar_one() / 1e6
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        yield [f"record alone, {database}", size, cost, share, memory, "", size_mb]
+        yield [f"record alone, {database}", size, cost, share, memory, "", _size_mb(store)]
     store.close()
+
+
+def _size_mb(store: Store) -> float:
+    with store.read() as conn:
+        sqlite = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+        query = sqlite if store.is_sqlite else "SELECT pg_database_size(current_database())"
+        return float(conn.execute(text(query)).scalar_one() / 1e6)
 
 
 def crawl_rows(cache: Path, most: int, database: str) -> Iterator[list[object]]:
@@ -80,14 +85,22 @@ class _Measured(NamedTuple):
 
 
 def _crawl(cache: Path, pages: int, database: str) -> _Measured:
-    """A crawl in a fresh system. Queue jobs that ended are kept for a second, so that Redis holds the crawl alone."""
+    """A crawl in a fresh system that has crawled a little before.
+
+    Queue jobs that ended are kept for a second, so that Redis holds the crawl alone.
+    """
     with ExitStack() as stack:
-        host = stack.enter_context(endless.site(pages))
-        rig = stack.enter_context(ours.running(cache, database, host, CRAWLYARD_COMPLETED_TTL="1"))
+        little, host = (stack.enter_context(endless.site(n)) for n in (_LITTLE, pages))
+        rig = stack.enter_context(ours.running(cache, database, f"{little},{host}", CRAWLYARD_COMPLETED_TTL="1"))
+        rig.crawl(little, concurrency=32)
         crawled = rig.crawl(host, patience=60 + pages / 100, concurrency=32)
+        # its home page is page 0, too
+        assert crawled.pages == pages + 1, f"{crawled.pages} of {pages + 1} pages"
         redis = stack.enter_context(Redis.from_url(rig.system.redis.url))
         used: int = redis.info("memory")["used_memory"]  # type: ignore[index]
-        stored = sum(f.stat().st_size for f in rig.system.home.glob("bench.db*")) / 1e6
+        store = open_store(rig.database_url)
+        stored = _size_mb(store)
+        store.close()
     cpu = crawled.worker.cpu + crawled.database.cpu
     return _Measured(cpu / crawled.pages * 1e6, crawled.worker.memory_mb, used / 1e6, stored)
 
@@ -101,8 +114,7 @@ def _sqlite_rows(most: int) -> Iterator[list[object]]:
 
 def _postgres_rows(cache: Path, most: int) -> Iterator[list[object]]:
     binaries = find_binaries()
-    if binaries is None:
-        return
+    assert binaries is not None
     server = KeptServer(binaries, cache / "postgres-crawls")
     try:
         server.drop("scale")
@@ -123,24 +135,30 @@ def _anew(server: KeptServer) -> str:
 def main() -> int:
     """Prints the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.scale")
-    parser.add_argument("--crawl", type=int, default=10_000, help="largest crawl with HTTP; 1000000 takes 20 minutes")
+    parser.add_argument(
+        "--crawl", type=int, default=10_000, help="largest crawl with HTTP; a million takes 25 minutes a database"
+    )
     parser.add_argument("--record", type=int, default=100_000, help="largest one without (0: none)")
     parser.add_argument("--database", choices=["sqlite", "postgres", "both"], default="both")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "crawlyard-bench")
     given = parser.parse_args()
     given.cache.mkdir(parents=True, exist_ok=True)
     given.cache.chmod(0o755)
-    rows: list[list[object]] = []
-    if given.record and given.database != "postgres":
-        rows += _sqlite_rows(given.record)
-    if given.record and given.database != "sqlite":
-        rows += _postgres_rows(given.cache, given.record)
-    for database in ("sqlite", "postgres"):
-        if given.database in (database, "both"):
-            rows += crawl_rows(given.cache, given.crawl, database)
     head = ["what", "pages", "CPU µs a page", "times 1,000 pages", "process MB", "Redis MB", "database MB"]
-    gauge.table("Small and large crawls", head, rows)
+    gauge.table("Small and large crawls", head, _rows(given))
     return 0
+
+
+def _rows(given: argparse.Namespace) -> Iterator[list[object]]:
+    chosen = ["sqlite", "postgres"] if given.database == "both" else [given.database]
+    if "postgres" in chosen and find_binaries() is None:
+        chosen.remove("postgres")
+    if given.record and "sqlite" in chosen:
+        yield from _sqlite_rows(given.record)
+    if given.record and "postgres" in chosen:
+        yield from _postgres_rows(given.cache, given.record)
+    for database in chosen:
+        yield from crawl_rows(given.cache, given.crawl, database)
 
 
 if __name__ == "__main__":
