@@ -159,7 +159,8 @@ class Promised:
                     job = self._jobs[number]
                     job.until, job.works = until, deque(w for w in job.works if w.id in kept)
             for work in result.promised:
-                if work.job.id in self._jobs:
+                # where a promise has lapsed, its task may be begun: the commit that says what becomes of it is to come
+                if work.job.id in self._jobs and work.id not in self._begun:
                     self._jobs[work.job.id].works.append(work)
             begun = [self._begun.pop(task) for task in result.followed if task in self._begun]
             if begun:

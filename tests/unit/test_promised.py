@@ -267,6 +267,24 @@ def test_a_refused_start_has_nothing_to_do_with_the_next_one_of_its_task(rig: Ri
     assert refused not in rig.executions.all()
 
 
+@pytest.mark.parametrize("followed", [True, False])
+def test_what_was_begun_is_not_begun_again_when_it_is_promised_again(rig: Rig, followed: bool) -> None:
+    """After an outage: its promise has lapsed, and the page before it is recorded by a later commit."""
+    begun = rig.follow(1)
+    assert begun is not None
+    said: list[str] = []
+    rig.promised.when_started(begun, lambda: said.append("begun"))
+    rig.lost = {ids.pack(JOB, 9), ids.pack(JOB, 10)}
+    rig.commit(outcome=Delay(rig.work(2), 0, "", True), promised=(9, 11))
+    rig.lost = set()
+    other = rig.follow(2)
+    assert (seq_of(begun), seq_of(other), rig.follow(3)) == (9, 11, None)
+    hands = rig.commit(1, after=begun, followed=followed)
+    assert sorted(ids.seq_of(i) for i in hands.kept[JOB]) == [9, 11]
+    assert (said, other and other.halt) == (["begun"] if followed else [], None)
+    assert (begun in rig.executions.all()) is followed
+
+
 def test_to_wait_for_a_start_makes_no_page_slow(rig: Rig) -> None:
     first = rig.follow(1)
     assert first is not None
